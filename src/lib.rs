@@ -1,0 +1,3 @@
+//! Wharf keeps container workspaces as their manifests declare them, on a plain Docker engine.
+
+pub mod model;
