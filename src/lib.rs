@@ -1,3 +1,4 @@
 //! Wharf keeps container workspaces as their manifests declare them, on a plain Docker engine.
 
 pub mod model;
+pub mod yaml;
