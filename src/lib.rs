@@ -1,4 +1,5 @@
 //! Wharf keeps container workspaces as their manifests declare them, on a plain Docker engine.
 
+pub mod manifest;
 pub mod model;
 pub mod yaml;
