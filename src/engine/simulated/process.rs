@@ -1,0 +1,167 @@
+//! What a simulated container does once it runs: for ever, for a while, or not at all; and how its health goes.
+
+use std::time::Duration;
+
+use crate::engine::ContainerSpec;
+use crate::model::spec::HealthCheck;
+use crate::model::status::Health;
+
+/// The exit code of a process that was killed: 128 + SIGKILL.
+pub(super) const KILLED: i64 = 137;
+
+/// What a container's main process does.
+///
+/// Derived from the container's command, so that manifests show something on `--engine simulated`: `true`, `false`,
+/// `exit N` and `sleep N` (also as `sh -c "sleep 2; exit 3"`) do what they say, a program under `/nonexistent` fails to start,
+/// and anything else runs for ever. Tests can set another one for a workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behaviour {
+    /// How long it runs, and with which code it exits; `None`: for ever.
+    pub ends: Option<(Duration, i64)>,
+    /// How long it takes to end after the stop signal; `None`: it ignores the signal, as most programs do that run as process 1.
+    pub obeys_stop: Option<Duration>,
+    /// Whether a health check succeeds.
+    pub healthy: bool,
+    /// Why it cannot be started at all.
+    pub refuses_start: Option<String>,
+}
+
+impl Default for Behaviour {
+    /// Runs for ever, healthy, and ends at once when told to.
+    fn default() -> Self {
+        Self { ends: None, obeys_stop: Some(Duration::ZERO), healthy: true, refuses_start: None }
+    }
+}
+
+impl Behaviour {
+    /// Exits by itself.
+    pub fn exits(after: Duration, code: i64) -> Self {
+        Self { ends: Some((after, code)), ..Self::default() }
+    }
+
+    /// Runs until it is killed.
+    pub fn ignores_stop() -> Self {
+        Self { obeys_stop: None, ..Self::default() }
+    }
+
+    /// Fails its health check.
+    pub fn unhealthy() -> Self {
+        Self { healthy: false, ..Self::default() }
+    }
+
+    /// Can not be started, with the engine's words.
+    pub fn cannot_start(message: impl Into<String>) -> Self {
+        Self { refuses_start: Some(message.into()), ..Self::default() }
+    }
+
+    /// What the command of a container does.
+    pub(super) fn of(spec: &ContainerSpec) -> Self {
+        let words: Vec<&str> = spec.command.iter().chain(&spec.args).map(String::as_str).collect();
+        let (ends, obeys) = run(&words);
+        let missing = words.first().filter(|program| program.starts_with("/nonexistent"));
+        let healthy = spec.health_check.as_ref().is_none_or(|check| {
+            let words: Vec<&str> = check.command.iter().map(String::as_str).collect();
+            !matches!(run(&words).0, Some((_, code)) if code != 0)
+        });
+        let refuses_start = missing.map(|program| {
+            format!(
+                "OCI runtime create failed: exec: \"{program}\": stat {program}: no such file or directory: unknown"
+            )
+        });
+        Self { ends, obeys_stop: obeys.then_some(Duration::ZERO), healthy, refuses_start }
+    }
+
+    /// When after the start (or the end of a pause) the health check decides, and how. Probes run at multiples of the
+    /// interval; failures before the end of the start period do not count.
+    pub(super) fn verdict(&self, check: &HealthCheck) -> (Duration, Health) {
+        let interval = check.interval.duration().max(Duration::from_secs(1));
+        if self.healthy {
+            return (interval, Health::Healthy);
+        }
+        let before = check.start_period.duration().as_nanos().div_ceil(interval.as_nanos()).max(1);
+        let first_counted = u32::try_from(before).unwrap_or(u32::MAX);
+        let probes = first_counted.saturating_add(check.retries.saturating_sub(1));
+        (interval.saturating_mul(probes), Health::Unhealthy)
+    }
+}
+
+/// When a command ends and with which code, and whether it ends on the stop signal.
+fn run(words: &[&str]) -> (Option<(Duration, i64)>, bool) {
+    let statements: Vec<Vec<&str>> = match words {
+        [shell, "-c", script, ..] if program(shell).ends_with("sh") => {
+            script.split([';', '\n']).map(|statement| statement.split_whitespace().collect()).collect()
+        }
+        _ => vec![words.to_vec()],
+    };
+    let (mut elapsed, mut code, mut sleeps) = (Duration::ZERO, 0, false);
+    for statement in statements.iter().filter(|statement| !statement.is_empty()) {
+        match (program(statement[0]), statement.get(1)) {
+            ("true", _) => code = 0,
+            ("false", _) => code = 1,
+            ("exit", status) => {
+                let status = status.and_then(|status| status.parse().ok()).unwrap_or(code);
+                return (Some((elapsed, status)), true);
+            }
+            ("sleep", Some(length)) => {
+                sleeps = true;
+                code = 0;
+                let Some(length) = sleep_length(length) else { return (None, false) };
+                elapsed = elapsed.saturating_add(length);
+            }
+            _ => return (None, !sleeps),
+        }
+    }
+    if statements.iter().all(Vec::is_empty) { (None, true) } else { (Some((elapsed, code)), !sleeps) }
+}
+
+fn program(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The length of `sleep N` in the forms of coreutils; `None` is for ever.
+fn sleep_length(text: &str) -> Option<Duration> {
+    let units = [("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86400.0), ("", 1.0)];
+    let seconds = units.into_iter().find_map(|(suffix, scale)| {
+        let number: f64 = text.strip_suffix(suffix)?.parse().ok()?;
+        Some(number * scale)
+    })?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_do_what_they_say() {
+        let seconds = Duration::from_secs;
+        for (words, expected) in [
+            (vec![], (None, true)),
+            (vec!["/usr/bin/server", "--port", "80"], (None, true)),
+            (vec!["/bin/true"], (Some((seconds(0), 0)), true)),
+            (vec!["false"], (Some((seconds(0), 1)), true)),
+            (vec!["sleep", "30"], (Some((seconds(30), 0)), false)),
+            (vec!["/bin/sleep", "1m"], (Some((seconds(60), 0)), false)),
+            (vec!["sleep", "infinity"], (None, false)),
+            (vec!["/bin/sh", "-c", "sleep 2; exit 3"], (Some((seconds(2), 3)), true)),
+            (vec!["sh", "-c", "exit 7"], (Some((seconds(0), 7)), true)),
+            (vec!["sh", "-c", "sleep 1; ./serve"], (None, false)),
+        ] {
+            assert_eq!(run(&words), expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_failing_check_decides_after_the_start_period_and_the_retries() {
+        let check = HealthCheck {
+            command: vec!["/bin/false".into()],
+            interval: "10s".parse().expect("a period"),
+            timeout: "2s".parse().expect("a period"),
+            retries: 3,
+            start_period: "25s".parse().expect("a period"),
+        };
+        assert_eq!(Behaviour::default().verdict(&check), (Duration::from_secs(10), Health::Healthy));
+        // Probes at 10 s and 20 s do not count; those at 30 s, 40 s and 50 s do.
+        assert_eq!(Behaviour::unhealthy().verdict(&check), (Duration::from_secs(50), Health::Unhealthy));
+    }
+}
