@@ -1,0 +1,17 @@
+//! What every engine keeps: one set of bodies, run on each implementation of [`wharf::engine::Engine`].
+//!
+//! A simulated engine that nobody compares with a real one proves nothing: what a body here asserts has been seen on both.
+
+mod bench;
+mod containers;
+mod docker;
+mod events;
+mod images;
+mod lifecycle;
+mod networks;
+mod simulated;
+mod suite;
+mod volumes;
+
+#[path = "../support/mod.rs"]
+mod support;
