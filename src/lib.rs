@@ -3,4 +3,5 @@
 pub mod engine;
 pub mod manifest;
 pub mod model;
+pub mod plan;
 pub mod yaml;
