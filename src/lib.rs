@@ -4,4 +4,5 @@ pub mod engine;
 pub mod manifest;
 pub mod model;
 pub mod plan;
+pub mod source;
 pub mod yaml;
