@@ -5,4 +5,5 @@ pub mod manifest;
 pub mod model;
 pub mod plan;
 pub mod source;
+pub mod store;
 pub mod yaml;

@@ -1,0 +1,289 @@
+//! The store's handle: records and events, and coming back after a full disk.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::copy;
+use super::database::{Changes, Database};
+use super::encoding::{encode, record_key};
+use super::events::EventIndex;
+use super::format::Format;
+use super::open::{Live, Outcome, directory, open_checked, open_or_begin, read_records};
+use super::{Lock, Record, StoreError};
+use crate::model::event::Occurrence;
+use crate::model::{EventRecord, Name};
+
+/// How long after a full disk the next attempt is made.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
+
+/// How many bytes may wait for a flush before a write flushes by itself.
+const MAX_PENDING_BYTES: usize = 256 << 10;
+
+/// What is remembered about workspaces, and the event log. A handle: clones share one store.
+///
+/// Calls block: microseconds for reads and writes, as long as the disk takes for [`Store::flush`].
+///
+/// What was written is durable half a second later, or when [`Store::flush`] returns. A write that returned `Ok` and
+/// is not durable yet is kept and written again should the disk turn out full; a write that returned an error is for
+/// the caller to repeat.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    directory: PathBuf,
+    state: Mutex<State>,
+    /// Released when the last handle is gone.
+    lock: Lock,
+}
+
+struct State {
+    /// `None` after an I/O error, until it is opened again: such an error makes a sled handle useless.
+    connection: Option<Connection>,
+    /// The last values of what was written since the last flush.
+    pending: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    pending_bytes: usize,
+    /// No attempt before this time, so that a full disk does not make every call slow.
+    full_until: Option<Instant>,
+}
+
+struct Connection {
+    database: Database,
+    events: EventIndex,
+}
+
+/// A store that was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// What was found.
+    pub outcome: Outcome,
+    /// All that is remembered.
+    pub records: BTreeMap<Name, Record>,
+}
+
+/// A store in a temporary directory.
+#[derive(Debug)]
+pub struct Scratch {
+    /// The store.
+    pub store: Store,
+    /// Its directory, with room for other scratch files; it is removed when this is dropped.
+    pub directory: tempfile::TempDir,
+}
+
+/// Changes of records that are made together: all of them or none.
+#[derive(Debug, Default)]
+pub struct Batch {
+    changes: Changes,
+}
+
+impl Batch {
+    /// Remembers the record of a workspace.
+    pub fn put(&mut self, name: &Name, record: &Record) -> &mut Self {
+        self.changes.push((record_key(name), Some(encode(record))));
+        self
+    }
+
+    /// Forgets a record. Its events stay until others push them out, to answer what became of it.
+    pub fn remove(&mut self, name: &Name) -> &mut Self {
+        self.changes.push((record_key(name), None));
+        self
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+}
+
+impl Store {
+    /// Opens the store of a state directory, or begins one.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`], [`StoreError::Full`], [`StoreError::Busy`] and [`StoreError::Io`]. Damage is no error,
+    /// see [`Outcome::Rebuilt`]. After `Full`, call again: nothing is held back by the failed attempt.
+    pub fn open(lock: &Lock) -> Result<Opened, StoreError> {
+        let (Live { database, events, records }, outcome) = open_or_begin(lock)?;
+        Ok(Opened { store: Self::new(lock.clone(), database, events), outcome, records })
+    }
+
+    /// A store in a temporary directory, for trying something out.
+    pub fn scratch() -> Result<Scratch, StoreError> {
+        let temporary = std::env::temp_dir();
+        let failed = |error| StoreError::io("make a directory in", temporary, error);
+        let directory = tempfile::tempdir().map_err(failed)?;
+        let lock = Lock::acquire(directory.path(), "scratch")?;
+        let store = Self::open(&lock)?.store;
+        Ok(Scratch { store, directory })
+    }
+
+    fn new(lock: Lock, database: Database, events: EventIndex) -> Self {
+        let state = State {
+            connection: Some(Connection { database, events }),
+            pending: BTreeMap::new(),
+            pending_bytes: 0,
+            full_until: None,
+        };
+        let directory = directory(lock.state_dir());
+        Self { shared: Arc::new(Shared { directory, state: Mutex::new(state), lock }) }
+    }
+
+    /// What is remembered about the workspaces of a state directory, without its lock: for looking while a controller
+    /// runs. A moment of the recent past: a change that was not flushed may be missing. `None`: there is no store.
+    ///
+    /// # Errors
+    /// As for [`Store::open`]; damage is [`StoreError::Corrupt`].
+    pub fn read_copy(state_dir: &Path) -> Result<Option<BTreeMap<Name, Record>>, StoreError> {
+        copy::read_copy(&directory(state_dir))
+    }
+
+    /// Whether the state directory is still the one that was locked. When it was removed or replaced, another controller may
+    /// run, and what is written here is lost.
+    pub fn is_in_possession(&self) -> bool {
+        self.shared.lock.is_in_place()
+    }
+
+    /// All records.
+    pub fn load_all(&self) -> Result<BTreeMap<Name, Record>, StoreError> {
+        self.with(|connection| read_records(&connection.database, &Format::ours()))
+    }
+
+    /// Changes records.
+    pub fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.state().write(&self.shared.directory, |_| Ok(batch.changes.clone()))
+    }
+
+    /// Forgets one workspace's record, see [`Batch::remove`].
+    pub fn forget(&self, name: &Name) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        batch.remove(name);
+        self.apply(&batch)
+    }
+
+    /// Logs an event.
+    ///
+    /// One equal to a recent event of the workspace (see [`DEDUPLICATION_WINDOW`](super::DEDUPLICATION_WINDOW)) counts
+    /// that one up and makes it the newest. The oldest events give way beyond
+    /// [`MAX_EVENTS_PER_WORKSPACE`](super::MAX_EVENTS_PER_WORKSPACE) and [`MAX_EVENTS`](super::MAX_EVENTS).
+    pub fn append(&self, name: &Name, occurrence: Occurrence, now: Timestamp) -> Result<(), StoreError> {
+        self.state().write(&self.shared.directory, |connection| {
+            connection.events.append(&connection.database, name, occurrence, now)
+        })
+    }
+
+    /// Up to `limit` events of a workspace, newest first.
+    pub fn events_of(&self, name: &Name, limit: usize) -> Result<Vec<EventRecord>, StoreError> {
+        self.with(|connection| connection.events.of(&connection.database, name, limit))
+    }
+
+    /// Up to `limit` events of all workspaces, newest first.
+    pub fn all_events(&self, limit: usize) -> Result<Vec<(Name, EventRecord)>, StoreError> {
+        self.with(|connection| connection.events.all(&connection.database, limit))
+    }
+
+    /// Makes all that was written before durable. Called before an intent that destroys something is acted on.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.state().flush(&self.shared.directory)
+    }
+
+    /// A panic in the middle of a change leaves a handle nobody can vouch for: it is opened again like a failed one.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(|poisoned| {
+            self.shared.state.clear_poison();
+            let mut state = poisoned.into_inner();
+            state.connection = None;
+            state
+        })
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.state().with(&self.shared.directory, read)
+    }
+}
+
+impl State {
+    /// Uses the connection, opening it first where an earlier error closed it, and closes it on an error.
+    fn with<T>(
+        &mut self,
+        directory: &Path,
+        operation: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.full_until.is_some_and(|until| Instant::now() < until) {
+            return Err(StoreError::Full { path: directory.into() });
+        }
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.reopen(directory).inspect_err(|error| self.note(error))?,
+        };
+        let outcome = operation(&mut connection);
+        match &outcome {
+            Ok(_) => {
+                self.full_until = None;
+                self.connection = Some(connection);
+            }
+            Err(error) => self.note(error),
+        }
+        outcome
+    }
+
+    fn note(&mut self, error: &StoreError) {
+        self.full_until = matches!(error, StoreError::Full { .. }).then(|| Instant::now() + FULL_PAUSE);
+    }
+
+    /// Opens the database again, and writes again what was not known to be durable.
+    fn reopen(&self, directory: &Path) -> Result<Connection, StoreError> {
+        let Live { database, .. } = open_checked(directory)?;
+        database.write(&self.pending.clone().into_iter().collect())?;
+        // Read after the writing: the failed batch itself may have reached the disk, too.
+        let events = EventIndex::read(&database)?;
+        Ok(Connection { database, events })
+    }
+
+    fn write(
+        &mut self,
+        directory: &Path,
+        changes: impl FnOnce(&Connection) -> Result<Changes, StoreError>,
+    ) -> Result<(), StoreError> {
+        let written = self.with(directory, |connection| {
+            let changes = changes(connection)?;
+            connection.database.write(&changes)?;
+            connection.events.apply(&changes);
+            Ok(changes)
+        })?;
+        for (key, value) in written {
+            self.pending_bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+            self.pending.insert(key, value);
+        }
+        if self.pending_bytes > MAX_PENDING_BYTES {
+            // Not this write's failure: it is kept, and the next call meets the error.
+            let _ = self.flush(directory);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, directory: &Path) -> Result<(), StoreError> {
+        if self.pending.is_empty() && self.connection.is_some() {
+            return Ok(());
+        }
+        self.with(directory, |connection| connection.database.flush())?;
+        self.pending.clear();
+        self.pending_bytes = 0;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Store").field("directory", &self.shared.directory).finish_non_exhaustive()
+    }
+}

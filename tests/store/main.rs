@@ -1,0 +1,10 @@
+//! The store against what happens to stores: kills, full disks, flipped bytes, newer versions, second owners.
+
+mod basics;
+mod damage;
+mod disk;
+mod events;
+mod kills;
+mod reading;
+mod support;
+mod writer;
