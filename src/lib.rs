@@ -5,5 +5,6 @@ pub mod manifest;
 pub mod model;
 pub mod plan;
 pub mod source;
+pub mod status_file;
 pub mod store;
 pub mod yaml;

@@ -1,0 +1,245 @@
+//! Status files beside the manifests, or in a tree of their own: written whole, and only when something other than a
+//! time changed.
+//!
+//! A status file's name follows from its manifest's, and the other way round, see [`StatusFiles::path_of`]. What is
+//! found under such a name is Wharf's to replace: what people change in it is undone when it is written next.
+
+mod error;
+mod names;
+mod replace;
+mod timeless;
+mod walk;
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use error::{StatusFileError, Unreadable};
+
+use crate::model::WorkspaceStatus;
+use crate::model::hash::Fingerprint;
+use crate::yaml;
+
+/// The first line of every status file.
+const HEADER: &str = "# Written by Wharf; edits are overwritten.\n";
+
+/// No status file comes near this size: a file that does is none.
+const MAX_BYTES: u64 = 32 << 20;
+
+/// The status files of one source. Calls block on the file system.
+#[derive(Debug)]
+pub struct StatusFiles {
+    /// The source, or the root of the tree of status files.
+    root: PathBuf,
+    /// Whether `root` is a tree of status files only, so that its directories are made and removed as needed.
+    own_tree: bool,
+    /// What is known to be on the disk, by manifest.
+    known: Mutex<HashMap<String, Known>>,
+}
+
+/// What was done by [`StatusFiles::write`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The file was written.
+    Written,
+    /// The file says the same already, apart from times.
+    Unchanged,
+}
+
+/// A document of a status file, or a file without any that can be read.
+#[derive(Debug)]
+pub struct Found {
+    /// The status file.
+    pub path: PathBuf,
+    /// One of its documents, or why it has none.
+    pub status: Result<WorkspaceStatus, Unreadable>,
+}
+
+/// What a status file says, and how to tell without reading that it still does.
+#[derive(Debug)]
+struct Known {
+    stamp: Stamp,
+    says: Fingerprint,
+}
+
+/// What changes when somebody writes or replaces a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// `None` where there is no regular file: nothing, or a symbolic link, which is replaced and never followed.
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        Some(Self { inode: metadata.ino(), bytes: metadata.len(), modified })
+    }
+}
+
+impl StatusFiles {
+    /// The status files of the source `root`: beside the manifests, or in a tree of the same form under `status_dir`,
+    /// which then is this source's alone.
+    pub fn new(root: &Path, status_dir: Option<&Path>) -> Self {
+        Self {
+            root: status_dir.unwrap_or(root).to_owned(),
+            own_tree: status_dir.is_some(),
+            known: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The status file of a manifest, which is named by its path relative to the source.
+    ///
+    /// `a/api-dev.yaml` has `a/api-dev.status.yaml`. Files of other extensions keep theirs, so that no two manifests
+    /// share a status file: `x.json` has `x.json.status.yaml`, and so has `x.yml` its own. For the same reason a manifest
+    /// called `x.json.yaml` has `x.json.yaml.status.yaml`.
+    ///
+    /// # Errors
+    /// [`StatusFileError::NotAManifest`] for a path that is not relative and clean, so that nothing is ever written
+    /// outside of the source or the status directory by way of `..`.
+    pub fn path_of(&self, manifest: &str) -> Result<PathBuf, StatusFileError> {
+        let name = names::status_of(manifest);
+        let name = name.ok_or_else(|| StatusFileError::NotAManifest { manifest: manifest.to_owned() })?;
+        Ok(self.root.join(name))
+    }
+
+    /// Makes the status file of a manifest say what `documents` say, unless it does already: times alone, such as when a
+    /// condition changed, are no reason to write. A file that was removed, replaced or changed by somebody else is written
+    /// again.
+    ///
+    /// The file is replaced whole: a reader sees the old one or the new one, also after a crash.
+    pub fn write(&self, manifest: &str, documents: &[WorkspaceStatus]) -> Result<Written, StatusFileError> {
+        let path = self.path_of(manifest)?;
+        let says = timeless::fingerprint(documents);
+        let stamp = Stamp::of(&path);
+        if let Some(stamp) = stamp
+            && (self.knows(manifest, stamp, &says) || reads(&path).as_ref() == Some(&says))
+        {
+            self.known().insert(manifest.to_owned(), Known { stamp, says });
+            return Ok(Written::Unchanged);
+        }
+        let text = yaml::to_string(documents)
+            .map_err(|source| StatusFileError::Encode { path: path.clone(), source: Box::new(source) })?;
+        replace::replace(&path, &[HEADER, &text].concat(), self.own_tree)
+            .map_err(|source| StatusFileError::Write { path: path.clone(), source })?;
+        if let Some(stamp) = Stamp::of(&path) {
+            self.known().insert(manifest.to_owned(), Known { stamp, says });
+        }
+        Ok(Written::Written)
+    }
+
+    /// Removes the status file of a manifest; that there is none is fine.
+    pub fn remove(&self, manifest: &str) -> Result<(), StatusFileError> {
+        let path = self.path_of(manifest)?;
+        self.known().remove(manifest);
+        match fs::remove_file(&path) {
+            Err(source) if !is_missing(&source) => return Err(StatusFileError::Remove { path, source }),
+            _ => {}
+        }
+        if self.own_tree {
+            self.remove_empty_parents(&path);
+        }
+        Ok(())
+    }
+
+    /// The manifests of status files that an earlier run left behind: those not in `known`, where the file is Wharf's,
+    /// which its contents tell. For [`Self::remove`], once all manifests of the source are known.
+    pub fn stale(&self, known: &BTreeSet<String>) -> Result<Vec<String>, StatusFileError> {
+        let mut stale = Vec::new();
+        for (relative, path) in self.walk()?.status_files {
+            let Some(manifest) = names::manifest_of(&relative) else { continue };
+            let unknown = || !known.contains(&manifest);
+            if unknown() && read(&path).is_ok_and(|documents| speak_of(&documents, &manifest)) {
+                stale.push(manifest);
+            }
+        }
+        Ok(stale)
+    }
+
+    /// Removes the temporary files that a killed run left behind. Only for who holds the source's state directory: those
+    /// of a running controller look the same.
+    pub fn remove_temporaries(&self) -> Result<(), StatusFileError> {
+        for path in self.walk()?.temporaries {
+            match fs::remove_file(&path) {
+                Err(source) if !is_missing(&source) => return Err(StatusFileError::Remove { path, source }),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// All documents of all status files, by workspace; at the end those files that cannot be read.
+    pub fn read_all(&self) -> Result<Vec<Found>, StatusFileError> {
+        let mut found = Vec::new();
+        for (_, path) in self.walk()?.status_files {
+            match read(&path) {
+                Ok(documents) => {
+                    found.extend(documents.into_iter().map(|status| Found { path: path.clone(), status: Ok(status) }));
+                }
+                // Removed since it was listed.
+                Err(Unreadable::Io(error)) if is_missing(&error) => {}
+                Err(error) => found.push(Found { path, status: Err(error) }),
+            }
+        }
+        // Stable: files that claim one name stay in the order of their paths.
+        found.sort_by_cached_key(|found| match &found.status {
+            Ok(status) => (false, status.metadata.name.clone()),
+            Err(_) => (true, String::new()),
+        });
+        Ok(found)
+    }
+
+    fn walk(&self) -> Result<walk::Listing, StatusFileError> {
+        match walk::walk(&self.root) {
+            // Made when there is something to write into it.
+            Err(StatusFileError::List { source, .. }) if self.own_tree && is_missing(&source) => {
+                Ok(walk::Listing::default())
+            }
+            listing => listing,
+        }
+    }
+
+    fn remove_empty_parents(&self, path: &Path) {
+        let below_root = |parent: &&Path| *parent != self.root && parent.starts_with(&self.root);
+        for parent in path.ancestors().skip(1).take_while(below_root) {
+            // Fails where something is left in it, as it should.
+            if fs::remove_dir(parent).is_err() {
+                break;
+            }
+        }
+    }
+
+    fn knows(&self, manifest: &str, stamp: Stamp, says: &Fingerprint) -> bool {
+        self.known().get(manifest).is_some_and(|known| known.stamp == stamp && known.says == *says)
+    }
+
+    /// What is known is right after every single change of it, so a panic elsewhere does not spoil it.
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the file on the disk says; `None` where it cannot be read.
+fn reads(path: &Path) -> Option<Fingerprint> {
+    read(path).ok().map(|documents| timeless::fingerprint(&documents))
+}
+
+/// Whether documents are those that Wharf wrote for a manifest.
+fn speak_of(documents: &[WorkspaceStatus], manifest: &str) -> bool {
+    !documents.is_empty() && documents.iter().all(|document| document.metadata.manifest == manifest)
+}
+
+fn read(path: &Path) -> Result<Vec<WorkspaceStatus>, Unreadable> {
+    let mut text = String::new();
+    fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text)).map_err(Unreadable::Io)?;
+    yaml::from_str(&text).map_err(|error| Unreadable::Form(Box::new(error)))
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
