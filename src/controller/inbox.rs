@@ -1,0 +1,125 @@
+//! What reaches the controller from outside: readings of the source, lists and events of the engine. Tasks bring them;
+//! they decide nothing.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::Input;
+use crate::engine::{Change, ContainerSummary, Engine, EngineError, EngineEvent};
+use crate::model::Instance;
+use crate::source::{Reading, Source};
+use crate::store::confirmed;
+
+/// Something that reached the controller.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// The event stream stands: what is listed from now on misses nothing.
+    Subscribed,
+    /// The event stream has ended; it is set up again by itself.
+    Unsubscribed(String),
+    /// Something changed on the engine.
+    Event(EngineEvent, Instant),
+    /// The engine's containers, asked for at a time, and whether it shares our files.
+    Listed(Result<(Vec<ContainerSummary>, bool), EngineError>, Instant),
+}
+
+/// How long to wait before subscribing again, growing with each failure in a row.
+const RESUBSCRIBE: [Duration; 5] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+];
+
+/// Brings events for as long as the controller lives.
+pub(super) async fn follow_events<E: Engine>(
+    tools: std::sync::Arc<super::tools::Tools<E>>,
+    instance: Instance,
+    inbox: mpsc::UnboundedSender<Message>,
+    shutdown: CancellationToken,
+) {
+    let mut failures = 0;
+    while !shutdown.is_cancelled() && !inbox.is_closed() {
+        let mut events = tools.engine.events(&instance);
+        let ended = loop {
+            let Some(event) = shutdown.run_until_cancelled(events.next()).await else { return };
+            match event {
+                Some(Ok(event)) => {
+                    failures = 0;
+                    deliver(&inbox, event);
+                }
+                Some(Err(error)) => break error.to_string(),
+                None => break "the engine ended the event stream".to_owned(),
+            }
+        };
+        let _ = inbox.send(Message::Unsubscribed(ended));
+        let delay = RESUBSCRIBE[failures.min(RESUBSCRIBE.len() - 1)];
+        failures += 1;
+        if shutdown.run_until_cancelled(sleep(delay)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// The controller has ended when nobody receives; the caller's loop notices.
+fn deliver(inbox: &mpsc::UnboundedSender<Message>, event: EngineEvent) {
+    let message = match event.change {
+        Change::Subscribed => Message::Subscribed,
+        _ => Message::Event(event, Instant::now()),
+    };
+    let _ = inbox.send(message);
+}
+
+/// Brings the readings of a directory, each that differs from the one before, and deletions that are confirmed in the state
+/// directory, until `shutdown` or until nobody receives.
+pub async fn follow_directory(
+    mut source: Source,
+    state_dir: PathBuf,
+    inputs: mpsc::UnboundedSender<Input>,
+    shutdown: CancellationToken,
+) {
+    let mut last = None;
+    while !inputs.is_closed() {
+        if shutdown.run_until_cancelled(source.changed()).await.is_none() {
+            return;
+        }
+        let reading: Reading = source.scan().await;
+        if last.as_ref() != Some(&reading) {
+            last = Some(reading.clone());
+            let _ = inputs.send(Input::Reading(reading));
+        }
+        match confirmed(&state_dir) {
+            Ok(names) if names.is_empty() => {}
+            // Sent again at each look until the controller has acted on them.
+            Ok(names) => drop(inputs.send(Input::Confirmed(names))),
+            Err(error) => tracing::warn!("{error}"),
+        }
+    }
+}
+
+/// Lists the engine's containers once.
+pub(super) async fn list<E: Engine>(
+    tools: std::sync::Arc<super::tools::Tools<E>>,
+    first: bool,
+    inbox: mpsc::UnboundedSender<Message>,
+) {
+    let asked_at = Instant::now();
+    let result = ask(&tools, first).await;
+    let _ = inbox.send(Message::Listed(result, asked_at));
+}
+
+/// An engine that was away is asked who it is before it is asked what it has.
+pub(super) async fn ask<E: Engine>(
+    tools: &super::tools::Tools<E>,
+    first: bool,
+) -> Result<(Vec<ContainerSummary>, bool), EngineError> {
+    let local = if first { tools.engine.info().await?.local } else { tools.shares_files() };
+    let list = tools.engine.list(&tools.scope.instance).await?;
+    Ok((list, local))
+}

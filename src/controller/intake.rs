@@ -1,0 +1,262 @@
+//! From a snapshot of the source to what is declared, what is refused and what is missing. Pure.
+//!
+//! Two rules are kept here: one name has one owner, and what could not be read is never taken for absent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::manifest::{Diagnostic, Document};
+use crate::model::status::Reason;
+use crate::model::{Name, Workspace};
+use crate::plan::dependencies;
+use crate::source::{ManifestFile, Snapshot, SourceFile};
+use crate::store::Record;
+
+/// What a snapshot says, seen against the workspaces that are known.
+#[derive(Debug, Default)]
+pub(crate) struct Intake {
+    /// Valid workspaces.
+    pub(crate) declared: BTreeMap<Name, Declared>,
+    /// Workspaces whose manifest is not in force, and why. A known one keeps its last valid spec.
+    pub(crate) refused: BTreeMap<Name, (Reason, String)>,
+    /// Known workspaces that nothing declares and nothing unreadable could declare.
+    pub(crate) missing: BTreeSet<Name>,
+    /// What each file's status file shows, in the file's order.
+    pub(crate) files: BTreeMap<String, Vec<Slot>>,
+}
+
+/// A valid workspace and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Declared {
+    /// The manifest.
+    pub(crate) workspace: Arc<Workspace>,
+    /// Its path relative to the source.
+    pub(crate) manifest: String,
+    /// The directory that its relative paths begin at.
+    pub(crate) directory: PathBuf,
+}
+
+/// One document of a status file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// The status of a workspace.
+    Workspace(Name),
+    /// A document that is not in force and has no workspace of its own.
+    Refused {
+        /// The name to show it under.
+        name: String,
+        /// Why it is not in force.
+        reason: Reason,
+        /// Why, in words.
+        message: String,
+    },
+}
+
+/// Workspaces that are known, with what is remembered of each.
+pub(crate) type Remembered<'a> = BTreeMap<&'a Name, &'a Record>;
+
+/// Reads a snapshot.
+pub(crate) fn intake(snapshot: &Snapshot, known: &Remembered<'_>) -> Intake {
+    let mut intake = Intake::default();
+    let owners = owners(snapshot, known);
+    for (path, file) in &snapshot.files {
+        let slots = match file {
+            SourceFile::Read(file) => read_file(&mut intake, &owners, known, path, file),
+            SourceFile::Unreadable(why) => refuse_file(&mut intake, &owners, known, path, Reason::Unreadable, why),
+        };
+        intake.files.insert(path.clone(), slots);
+    }
+    account_for_the_rest(&mut intake, snapshot, known);
+    refuse_cycles(&mut intake, known);
+    intake
+}
+
+/// Which file each declared name belongs to: the incumbent where it still declares the name, else the first by path.
+fn owners(snapshot: &Snapshot, known: &Remembered<'_>) -> BTreeMap<Name, String> {
+    let mut owners: BTreeMap<Name, String> = BTreeMap::new();
+    for (path, file) in &snapshot.files {
+        let SourceFile::Read(file) = file else { continue };
+        for name in file.manifest.documents.iter().filter_map(valid_name) {
+            let incumbent = known.get(name).is_some_and(|record| record.manifest == *path);
+            if incumbent || !owners.contains_key(name) {
+                owners.insert(name.clone(), path.clone());
+            }
+        }
+    }
+    owners
+}
+
+fn valid_name(document: &Document) -> Option<&Name> {
+    document.outcome.as_ref().ok().map(|workspace| &workspace.metadata.name)
+}
+
+fn read_file(
+    intake: &mut Intake,
+    owners: &BTreeMap<Name, String>,
+    known: &Remembered<'_>,
+    path: &str,
+    file: &ManifestFile,
+) -> Vec<Slot> {
+    if !file.manifest.errors.is_empty() {
+        let message = told(&file.manifest.errors);
+        return refuse_file(intake, owners, known, path, Reason::Invalid, &message);
+    }
+    let documents = &file.manifest.documents;
+    let mut slots: Vec<Slot> =
+        documents.iter().map(|document| read_document(intake, owners, path, file, document)).collect();
+    if let Some((index, errors, name)) = only_nameless(intake, owners, known, path, documents) {
+        intake.refused.insert(name.clone(), (Reason::Invalid, told(errors)));
+        slots[index] = Slot::Workspace(name);
+    }
+    slots
+}
+
+/// A document too broken to name its workspace, where it can only be one: the index of the document, its errors, the name.
+fn only_nameless<'a>(
+    intake: &Intake,
+    owners: &BTreeMap<Name, String>,
+    known: &Remembered<'_>,
+    path: &str,
+    documents: &'a [Document],
+) -> Option<(usize, &'a [Diagnostic], Name)> {
+    let nameless = |(index, document): (usize, &'a Document)| {
+        let errors = document.outcome.as_ref().err().filter(|_| document.name.is_none())?;
+        Some((index, errors.as_slice()))
+    };
+    let mut nameless = documents.iter().enumerate().filter_map(nameless);
+    let unmet = |name: &Name| !owners.contains_key(name) && !intake.refused.contains_key(name);
+    let mut unmet = known.iter().filter(|(name, record)| record.manifest == path && unmet(name)).map(|(name, _)| *name);
+    match (nameless.next(), nameless.next(), unmet.next(), unmet.next()) {
+        (Some((index, errors)), None, Some(name), None) => Some((index, errors, name.clone())),
+        _ => None,
+    }
+}
+
+fn read_document(
+    intake: &mut Intake,
+    owners: &BTreeMap<Name, String>,
+    path: &str,
+    file: &ManifestFile,
+    document: &Document,
+) -> Slot {
+    match (&document.outcome, &document.name) {
+        (Ok(workspace), _) => {
+            let name = workspace.metadata.name.clone();
+            if let Some(owner) = owners.get(&name).filter(|owner| *owner != path) {
+                return duplicate(&name, owner);
+            }
+            let declared = Declared {
+                workspace: Arc::new(workspace.clone()),
+                manifest: path.to_owned(),
+                directory: file.directory.clone(),
+            };
+            intake.declared.insert(name.clone(), declared);
+            Slot::Workspace(name)
+        }
+        (Err(errors), Some(name)) if !owners.contains_key(name) => {
+            intake.refused.insert(name.clone(), (Reason::Invalid, told(errors)));
+            Slot::Workspace(name.clone())
+        }
+        (Err(errors), name) => {
+            let name = name.as_ref().map_or_else(|| stem(path), Name::to_string);
+            Slot::Refused { name, reason: Reason::Invalid, message: told(errors) }
+        }
+    }
+}
+
+fn duplicate(name: &Name, owner: &str) -> Slot {
+    Slot::Refused {
+        name: name.to_string(),
+        reason: Reason::DuplicateName,
+        message: format!(
+            "{owner} declares workspace {name} already; give this one another metadata.name, or remove it"
+        ),
+    }
+}
+
+/// A file that is not in force as a whole: the workspaces it last declared keep their spec and show why.
+fn refuse_file(
+    intake: &mut Intake,
+    owners: &BTreeMap<Name, String>,
+    known: &Remembered<'_>,
+    path: &str,
+    reason: Reason,
+    message: &str,
+) -> Vec<Slot> {
+    let of_this_file =
+        |(name, record): &(&&Name, &&Record)| record.manifest == path && !owners.contains_key::<Name>(name);
+    let names: Vec<Name> = known.iter().filter(of_this_file).map(|(name, _)| (*name).clone()).collect();
+    if names.is_empty() {
+        return vec![Slot::Refused { name: stem(path), reason, message: message.to_owned() }];
+    }
+    for name in &names {
+        intake.refused.insert(name.clone(), (reason, message.to_owned()));
+    }
+    names.into_iter().map(Slot::Workspace).collect()
+}
+
+/// Workspaces that depend on themselves are not missing, but not in force either. Those whose file is broken count with the
+/// spec that is in force.
+fn refuse_cycles(intake: &mut Intake, known: &Remembered<'_>) {
+    let declared = intake.declared.iter().map(|(name, it)| (name, &it.workspace.spec));
+    let refused = intake.refused.keys().filter_map(|name| Some((name, &known.get(name)?.workspace.spec)));
+    let graph = refused.chain(declared).map(|(name, spec)| (name.clone(), spec.depends_on.clone())).collect();
+    for (name, way) in dependencies::cycles(&graph) {
+        if intake.declared.remove(&name).is_some() {
+            let way: Vec<&str> = way.iter().map(Name::as_str).collect();
+            let message = format!("spec.dependsOn leads back to itself: {}; remove one of these", way.join(" → "));
+            intake.refused.insert(name, (Reason::DependencyCycle, message));
+        }
+    }
+}
+
+/// Known workspaces that were not met: missing, unless something unreadable could declare them.
+fn account_for_the_rest(intake: &mut Intake, snapshot: &Snapshot, known: &Remembered<'_>) {
+    for (&name, record) in known {
+        if intake.declared.contains_key(name) || intake.refused.contains_key(name) {
+            continue;
+        }
+        match snapshot.files.iter().find_map(|(path, file)| could_declare(path, file, name, &record.manifest)) {
+            Some(refusal) => drop(intake.refused.insert(name.clone(), refusal)),
+            None => drop(intake.missing.insert(name.clone())),
+        }
+    }
+}
+
+/// Why a file might declare a workspace although it was not read in it.
+fn could_declare(path: &str, file: &SourceFile, name: &Name, manifest: &str) -> Option<(Reason, String)> {
+    match file {
+        SourceFile::Unreadable(why) => {
+            let message = format!("{path} cannot be read and may declare this workspace: {why}");
+            Some((Reason::Unreadable, message))
+        }
+        SourceFile::Read(file) => {
+            let documents = file.manifest.documents.iter();
+            let nameless = documents.clone().any(|it| it.outcome.is_err() && it.name.is_none());
+            let mentions = file.manifest.mentioned.contains(name.as_str());
+            let broken = !file.manifest.errors.is_empty() || nameless;
+            (broken && (mentions || path == manifest)).then(|| {
+                let errors = documents.filter_map(|it| it.outcome.as_ref().err()).flatten();
+                let errors: Vec<Diagnostic> = file.manifest.errors.iter().chain(errors).cloned().collect();
+                (Reason::Invalid, told(&errors))
+            })
+        }
+    }
+}
+
+/// Errors for a condition's message: enough to act on, not a page.
+fn told(errors: &[Diagnostic]) -> String {
+    const SHOWN: usize = 5;
+    let mut lines: Vec<String> = errors.iter().take(SHOWN).map(Diagnostic::to_string).collect();
+    if errors.len() > SHOWN {
+        lines.push(format!("and {} more; `wharf validate` shows all", errors.len() - SHOWN));
+    }
+    lines.join("\n")
+}
+
+/// What to call a document that names nothing: its file's name without extension.
+fn stem(path: &str) -> String {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.rsplit_once('.').map_or(file, |(stem, _)| stem).to_owned()
+}

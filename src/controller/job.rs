@@ -1,0 +1,86 @@
+//! What a pass is given: owned by its task, shared with nobody.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::inventory::Known;
+use crate::engine::ContainerDetail;
+use crate::model::{Name, Uid, Workspace};
+use crate::plan::{Goal, Origin, Restart, Retry};
+
+/// What a pass is given: a snapshot of what the controller knows, taken when the pass begins.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) name: Name,
+    pub(super) workspace: Arc<Workspace>,
+    pub(super) uid: Uid,
+    pub(super) generation: u64,
+    pub(super) manifest: String,
+    pub(super) directory: PathBuf,
+    pub(super) goal: Goal,
+    pub(super) containers: Vec<Known>,
+    /// Whether our container's name may be held by another's: an earlier pass ran into it.
+    pub(super) name_conflict: bool,
+    pub(super) network_lost: Option<String>,
+    pub(super) waiting_for: Vec<Name>,
+    pub(super) retry: Retry,
+    pub(super) restarts: RestartRule,
+    pub(super) before: Before,
+}
+
+/// What earlier passes came to, as far as this one has to know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    /// What failed was the start of a container that replaces another.
+    pub(super) replacement_failed: bool,
+    /// The container was stopped by us, so that its end is not a death.
+    pub(super) stopped_on_purpose: bool,
+    /// Nothing was to be done once, under the present manifest: what is to be done now was caused by something else.
+    pub(super) was_as_declared: bool,
+}
+
+/// When a container that died may be restarted, given which death it is.
+///
+/// A death is known by its container and the time the engine gives for it; the controller says from when the waiting counts.
+#[derive(Clone, Debug)]
+pub(super) struct RestartRule {
+    /// The death that is being waited out, and what the rule says of it.
+    pub(super) known: Option<(Death, Restart)>,
+    /// What the rule says of any other death: it has just been seen.
+    pub(super) fresh: Restart,
+}
+
+/// One end of a container's run, or one spell of bad health.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Death {
+    pub(super) container: String,
+    pub(super) time: Option<Timestamp>,
+}
+
+impl Death {
+    pub(super) fn of(container: &ContainerDetail) -> Self {
+        let ended = container.exit_code.is_some();
+        let time = if ended { container.finished_at } else { container.started_at };
+        Self { container: container.id.clone(), time }
+    }
+}
+
+impl RestartRule {
+    /// Whether a container's end is the one that is being waited out.
+    pub(super) fn knows(&self, container: &ContainerDetail) -> bool {
+        self.known.as_ref().is_some_and(|(death, _)| *death == Death::of(container))
+    }
+
+    pub(super) fn verdict(&self, containers: &[ContainerDetail]) -> Restart {
+        let same = |(death, _): &&(Death, Restart)| containers.iter().any(|container| Death::of(container) == *death);
+        self.known.as_ref().filter(same).map_or(self.fresh, |(_, restart)| *restart)
+    }
+}
+
+impl Job {
+    pub(super) fn origin(&self) -> Origin<'_> {
+        Origin { uid: &self.uid, generation: self.generation, manifest: &self.manifest, directory: &self.directory }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a controller is told when it is made.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::{Instance, Name};
+use crate::plan::Scope;
+use crate::plan::guard::MaxDeletes;
+
+/// Tells the wall-clock time. Simulations pass their own; delays never depend on it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What a controller is told when it is made. [`Options::new`] gives the defaults of the command line.
+#[derive(Clone)]
+pub struct Options {
+    /// The source directory, absolute.
+    pub source: PathBuf,
+    /// Where memory and the lock are kept.
+    pub state_dir: PathBuf,
+    /// Where status files go; `None`: beside the manifests.
+    pub status_dir: Option<PathBuf>,
+    /// Whose objects are ours and how they are named.
+    pub scope: Scope,
+    /// How often the engine is listed whatever events arrive.
+    pub resync: Duration,
+    /// How often every container is inspected although nothing says that it changed: what a list does not show (limits) could
+    /// otherwise stay changed if the event was lost.
+    pub audit: Duration,
+    /// How often the source is read again although nothing says that it changed.
+    pub poll: Duration,
+    /// Short engine calls under way at once.
+    pub concurrency: usize,
+    /// How many deletions one reading of the source may lead to.
+    pub max_deletes: MaxDeletes,
+    /// How long no further manifest may go missing before those that are missing are judged together.
+    pub deletion_settle: Duration,
+    /// How long to wait at the end for actions under way.
+    pub shutdown_grace: Duration,
+    /// End when everything has settled.
+    pub once: bool,
+    /// With `once`: end after this time even if not settled.
+    pub once_timeout: Duration,
+    /// Seed of jitter and UIDs.
+    pub seed: u64,
+    /// The wall clock.
+    pub clock: Clock,
+}
+
+impl Options {
+    /// Defaults for a source directory, which must be absolute.
+    pub fn new(source: PathBuf) -> Self {
+        let canonical = source.canonicalize().unwrap_or_else(|_| source.clone());
+        let instance = Instance::of_source(&canonical.to_string_lossy());
+        Self {
+            state_dir: source.join(".wharf"),
+            source,
+            status_dir: None,
+            scope: Scope { instance, prefix: default_prefix() },
+            resync: Duration::from_secs(30),
+            audit: Duration::from_secs(600),
+            poll: Duration::from_secs(2),
+            concurrency: 8,
+            max_deletes: MaxDeletes::Default,
+            deletion_settle: Duration::from_secs(1),
+            shutdown_grace: Duration::from_secs(20),
+            once: false,
+            once_timeout: Duration::from_secs(600),
+            seed: random_seed(),
+            clock: Arc::new(Timestamp::now),
+        }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a constant of the contract")]
+fn default_prefix() -> Name {
+    "wharf".parse().expect("a valid name")
+}
+
+/// The standard library's maps are seeded by the system's random source; that is all the chance needed here.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}

@@ -1,0 +1,279 @@
+//! One pass over one workspace: look, decide, act, look again. Shares nothing but the tools.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::aftermath::after;
+use super::executor::{self, Failure};
+use super::inventory::{Known, Seen};
+use super::job::Job;
+use super::tools::{Place, Tools};
+use crate::engine::{ContainerDetail, Engine, EngineError};
+use crate::model::event::Occurrence;
+use crate::model::spec::DeletionPolicy;
+use crate::model::{Instance, Name, Uid, labels};
+use crate::plan::{Action, Goal, Image, Observed, Plan, ProjectDir, Retry, Scope, Situation, Subject, plan};
+
+/// A directory that does not answer (a dead network mount) must not hold its workspace for ever.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Nor may it keep others from the engine while it is waited for.
+const LOOK_PROMPTLY: Duration = Duration::from_millis(50);
+
+/// What a pass comes to.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) name: Name,
+    pub(super) uid: Uid,
+    /// The generation that the pass was for.
+    pub(super) generation: u64,
+    /// Whether the pass was an attempt, rather than a look while waiting for the next one.
+    pub(super) attempted: bool,
+    /// What is known of the containers now. `None`: they could not be seen.
+    pub(super) seen: Option<Vec<Seen>>,
+    pub(super) observed: Observed,
+    /// A container that was seen to have ended or to be unhealthy, for the first time.
+    pub(super) died: Option<ContainerDetail>,
+    /// The steps that were carried out.
+    pub(super) done: Vec<crate::plan::Step>,
+    pub(super) failure: Option<Failure>,
+    pub(super) occurrences: Vec<Occurrence>,
+    pub(super) name_conflict: bool,
+    /// Whether nobody knew of that conflict before, so that who holds the name is to be looked at first of all.
+    pub(super) conflict_is_new: bool,
+    pub(super) network_lost: Option<String>,
+}
+
+/// Runs one pass.
+pub(super) async fn run<E: Engine>(job: Job, tools: Arc<Tools<E>>, mut place: Place) -> Report {
+    let mut report = Report {
+        name: job.name.clone(),
+        uid: job.uid.clone(),
+        generation: job.generation,
+        attempted: job.retry == Retry::Due,
+        seen: None,
+        observed: Observed::default(),
+        died: None,
+        done: Vec::new(),
+        failure: None,
+        occurrences: Vec::new(),
+        name_conflict: job.name_conflict,
+        conflict_is_new: false,
+        network_lost: job.network_lost.clone(),
+    };
+    if let Err(error) = pass(&job, &tools, &mut place, &mut report).await {
+        report.failure = Some(Failure::of_observation(error));
+    }
+    report
+}
+
+/// What was seen and what is to be done about it.
+pub(super) struct Decision {
+    pub(super) subject: Subject,
+    pub(super) seen: Vec<Seen>,
+    pub(super) observed: Observed,
+    pub(super) plan: Plan,
+}
+
+/// The first half of a pass, which changes nothing.
+pub(super) async fn look_and_decide<E: Engine>(
+    job: &Job,
+    tools: &Tools<E>,
+    place: &mut Place,
+) -> Result<Decision, EngineError> {
+    let subject = tools.scope.compile(Arc::clone(&job.workspace), job.origin());
+    let mut seen = look(tools, place, &job.containers).await?;
+    let mut observed = observe(job, tools, place, &subject, &mut seen).await?;
+    let mut plan = decide(job, &tools.scope, &subject, &observed);
+    if creates(&plan) {
+        observed.image = tools.images.state(place, &tools.engine, &subject.container.image).await?;
+        plan = decide(job, &tools.scope, &subject, &observed);
+    }
+    Ok(Decision { subject, seen, observed, plan })
+}
+
+async fn pass<E: Engine>(
+    job: &Job,
+    tools: &Tools<E>,
+    place: &mut Place,
+    report: &mut Report,
+) -> Result<(), EngineError> {
+    let Decision { subject, mut seen, mut observed, plan } = look_and_decide(job, tools, place).await?;
+    report.name_conflict = observed.name_holder.is_some();
+    report.died = new_death(job, &observed, &plan);
+    let outcome = executor::execute(&plan, job, tools, place).await;
+    let unclear = after(&mut seen, &outcome);
+    report.done = outcome.done;
+    report.occurrences = outcome.occurrences;
+    if let Some(failure) = outcome.failure {
+        report.name_conflict |= failure.is_name_conflict();
+        report.conflict_is_new = failure.is_name_conflict() && !job.name_conflict;
+        report.network_lost = failure.lost_network_of().or(report.network_lost.take());
+        report.failure = Some(failure);
+    }
+    for id in unclear {
+        seen.retain(|it| it.detail.id != id);
+        seen.extend(inspect(tools, place, &id).await?);
+    }
+    observed.containers = seen.iter().map(|it| it.detail.clone()).collect();
+    observed.network_known = network_known(job, tools, &subject);
+    report.network_lost = report.network_lost.take().filter(|id| observed.containers.iter().any(|c| c.id == *id));
+    observed.network_lost.clone_from(&report.network_lost);
+    report.observed = observed;
+    report.seen = Some(seen);
+    Ok(())
+}
+
+/// Decides on what was observed; also what `wharf plan` prints and what a status says remains to be done.
+pub(super) fn decide(job: &Job, scope: &Scope, subject: &Subject, observed: &Observed) -> Plan {
+    plan(&Situation {
+        scope,
+        subject,
+        goal: &job.goal,
+        observed,
+        retry: job.retry,
+        replacement_failed: job.before.replacement_failed,
+        restart: job.restarts.verdict(&observed.containers),
+        stopped_on_purpose: job.before.stopped_on_purpose,
+        waiting_for: &job.waiting_for,
+    })
+}
+
+/// A container that a plan restarts because of its end, unless that end was seen before.
+fn new_death(job: &Job, observed: &Observed, plan: &Plan) -> Option<ContainerDetail> {
+    let mut restarted = plan.steps.iter().filter(|step| step.cause.is_death()).filter_map(|step| step.action.target());
+    let id = restarted.next()?.id.as_ref()?;
+    observed.containers.iter().find(|it| it.id == *id && !job.restarts.knows(it)).cloned()
+}
+
+fn creates(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| matches!(step.action, Action::Create(_)))
+}
+
+/// Inspects what is not known in detail.
+async fn look<E: Engine>(tools: &Tools<E>, place: &mut Place, known: &[Known]) -> Result<Vec<Seen>, EngineError> {
+    let mut seen = Vec::new();
+    for it in known {
+        match &it.detail {
+            Some(detail) => {
+                seen.push(Seen { detail: detail.clone(), asked_at: it.asked_at, echoes: it.echoes.clone() });
+            }
+            None => seen.extend(inspect(tools, place, &it.summary.id).await?),
+        }
+    }
+    Ok(seen)
+}
+
+/// One container; `None` when it is gone.
+async fn inspect<E: Engine>(tools: &Tools<E>, place: &mut Place, id: &str) -> Result<Option<Seen>, EngineError> {
+    place.take().await;
+    let asked_at = Instant::now();
+    match tools.engine.inspect(id).await {
+        Ok(detail) => Ok(Some(Seen { detail, asked_at, echoes: Vec::new() })),
+        Err(EngineError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks at who holds the name of our container, if an earlier pass ran into it: one of ours, of which nobody told, is seen
+/// from now on; of another's, whose it is in words.
+async fn look_at_name<E: Engine>(
+    job: &Job,
+    tools: &Tools<E>,
+    place: &mut Place,
+    seen: &mut Vec<Seen>,
+) -> Result<Option<String>, EngineError> {
+    if !job.name_conflict {
+        return Ok(None);
+    }
+    place.take().await;
+    let asked_at = Instant::now();
+    match tools.engine.find_by_name(&tools.scope.container_name(&job.name)).await {
+        Ok(holder) if is_ours(&holder, &tools.scope.instance, &job.uid) => {
+            if seen.iter().all(|it| it.detail.id != holder.id) {
+                seen.push(Seen { detail: holder, asked_at, echoes: Vec::new() });
+            }
+            Ok(None)
+        }
+        Ok(holder) => Ok(Some(in_words(&holder))),
+        Err(EngineError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks at everything else that the decision needs.
+async fn observe<E: Engine>(
+    job: &Job,
+    tools: &Tools<E>,
+    place: &mut Place,
+    subject: &Subject,
+    seen: &mut Vec<Seen>,
+) -> Result<Observed, EngineError> {
+    let name_holder = look_at_name(job, tools, place, seen).await?;
+    Ok(Observed {
+        containers: seen.iter().map(|it| it.detail.clone()).collect(),
+        image: Image::NotAsked,
+        project: project_dir(tools, place, subject.project.as_deref()).await,
+        name_holder,
+        network_known: network_known(job, tools, subject),
+        network_lost: job.network_lost.clone(),
+        volumes: doomed_volumes(job, tools, place).await?,
+    })
+}
+
+/// To make it, a network must be known to be there; to remove it, it is enough that nothing is known.
+fn network_known<E: Engine>(job: &Job, tools: &Tools<E>, subject: &Subject) -> bool {
+    let network = subject.network.as_ref();
+    match job.goal {
+        Goal::Keep => tools.networks.knows(network),
+        Goal::Delete { .. } => tools.networks.may_exist(network),
+    }
+}
+
+fn is_ours(container: &ContainerDetail, instance: &Instance, uid: &Uid) -> bool {
+    container.labels.get(labels::INSTANCE).map(String::as_str) == Some(instance.as_str())
+        && container.labels.get(labels::UID).map(String::as_str) == Some(uid.as_str())
+}
+
+/// A container of somebody else, as its holder's name in a message.
+fn in_words(holder: &ContainerDetail) -> String {
+    let id: String = holder.id.chars().take(12).collect();
+    let label = |key| holder.labels.get(key).map(String::as_str);
+    match (label(labels::INSTANCE), label(labels::WORKSPACE)) {
+        (Some(instance), Some(workspace)) => {
+            format!("container {id} of workspace {workspace} of Wharf instance {instance}")
+        }
+        _ => format!("container {id}, which Wharf did not create"),
+    }
+}
+
+async fn project_dir<E: Engine>(tools: &Tools<E>, place: &mut Place, path: Option<&Path>) -> ProjectDir {
+    let Some(path) = path.filter(|_| tools.shares_files()) else { return ProjectDir::NotAsked };
+    let mut look = Box::pin(tokio::fs::metadata(path));
+    let mut answer = timeout(LOOK_PROMPTLY, &mut look).await;
+    if answer.is_err() {
+        place.leave();
+        answer = timeout(LOOK_TIMEOUT, look).await;
+    }
+    match answer {
+        Ok(Ok(metadata)) if metadata.is_dir() => ProjectDir::Present,
+        Ok(Ok(_)) => ProjectDir::NotADirectory,
+        Ok(Err(_)) | Err(_) => ProjectDir::Missing,
+    }
+}
+
+async fn doomed_volumes<E: Engine>(job: &Job, tools: &Tools<E>, place: &mut Place) -> Result<Vec<String>, EngineError> {
+    let spec = &job.workspace.spec;
+    let doomed = spec.delete_volumes && spec.deletion_policy == DeletionPolicy::Delete;
+    if !doomed || job.goal == Goal::Keep {
+        return Ok(Vec::new());
+    }
+    place.take().await;
+    let volumes = tools.engine.volumes(&tools.scope.instance).await?;
+    let ours =
+        volumes.into_iter().filter(|it| it.labels.get(labels::UID).map(String::as_str) == Some(job.uid.as_str()));
+    Ok(ours.map(|volume| volume.name).collect())
+}

@@ -1,0 +1,327 @@
+//! Taking in what the source says: which workspaces there are, which specs changed, which are to be deleted.
+
+use std::collections::BTreeSet;
+
+use super::Input;
+use super::core::Core;
+use super::entry::{Entry, Moment};
+use super::intake::{Declared, Intake, Remembered};
+use super::links::Links;
+use crate::engine::Engine;
+use crate::model::event::{EventReason, Occurrence};
+use crate::model::status::Reason;
+use crate::model::{Name, Uid, labels};
+use crate::plan::guard::{self, Judgement};
+use crate::plan::{Origin, Reach};
+use crate::source::Reading;
+use crate::store::{Batch, Deletion, Record, StoreError, forget_confirmed};
+
+impl<E: Engine> Core<E> {
+    pub(super) fn take_in(&mut self, input: Input) {
+        match input {
+            Input::Reading(Reading::Complete(snapshot)) => {
+                if self.source_lost.take().is_some() {
+                    tracing::info!("the source can be read again");
+                }
+                self.snapshot = Some(snapshot);
+                self.consider_snapshot();
+            }
+            Input::Reading(Reading::Lost(why)) => self.lose_source(why),
+            Input::Confirmed(names) => {
+                self.confirmed.extend(names);
+                self.consider_snapshot();
+            }
+        }
+    }
+
+    /// A source that cannot be read declares nothing and deletes nothing: everything stays as it was last declared.
+    fn lose_source(&mut self, why: String) {
+        if self.source_lost.as_ref() == Some(&why) {
+            return;
+        }
+        tracing::error!("the source cannot be read, everything stays as it is: {why}");
+        for entry in self.entries.values_mut() {
+            entry.held = Some((Reason::SourceLost, why.clone()));
+        }
+        self.source_lost = Some(why);
+        self.deletions.reset();
+        self.publish_all();
+    }
+
+    /// Brings what is known in line with the last complete reading. Doing it twice changes nothing.
+    ///
+    /// Waits for the engine's first answer (or its absence): who was there before decides about UIDs. And for a source that
+    /// is lost: what it said before may not be so any more.
+    pub(super) fn consider_snapshot(&mut self) {
+        if self.reach == Reach::NotAsked || self.source_lost.is_some() {
+            return;
+        }
+        let Some(snapshot) = &self.snapshot else { return };
+        let remembered = self.entries.values().filter_map(|entry| Some((&entry.name, entry.record.as_ref()?)));
+        let known: Remembered<'_> = remembered.collect();
+        let intake = super::intake::intake(snapshot, &known);
+        // Files without a document in them are as good as none: a full disk leaves those behind.
+        let empty = intake.files.values().all(Vec::is_empty);
+        let now = self.now();
+        let mut changes = Changes::default();
+        self.drop_unfounded(&intake, &mut changes);
+        self.refuse(&intake, &mut changes);
+        self.accept(&intake, now, &mut changes);
+        self.delete_missing(&intake.missing, empty, now, &mut changes);
+        self.links = Links::of(self.entries.values().filter_map(|entry| entry.record.as_ref()));
+        let before = std::mem::replace(&mut self.files, intake.files);
+        self.record_changes(&changes);
+        // A file whose status shows something else now, be it one that is gone.
+        let differs = |path: &&String| before.get(*path) != self.files.get(*path);
+        let files: BTreeSet<String> = before.keys().chain(self.files.keys()).filter(differs).cloned().collect();
+        for name in &changes.touched {
+            self.enqueue(name, now.instant);
+        }
+        self.publish_files(changes.files.into_iter().chain(files));
+        if !std::mem::replace(&mut self.tidied, true) {
+            self.publisher.tidy(self.manifests());
+        }
+    }
+
+    /// Entries that were never in force and that no file claims any more.
+    fn drop_unfounded(&mut self, intake: &Intake, changes: &mut Changes) {
+        self.entries.retain(|name, entry| {
+            let claimed = intake.declared.contains_key(name) || intake.refused.contains_key(name);
+            let keep = entry.record.is_some() || claimed;
+            if !keep {
+                changes.files.extend(entry.declared.take().map(|declared| declared.manifest));
+            }
+            keep
+        });
+    }
+
+    fn refuse(&mut self, intake: &Intake, changes: &mut Changes) {
+        for (name, refusal) in &intake.refused {
+            let entry = self.entries.entry(name.clone()).or_insert_with(|| Entry::new(name.clone(), None));
+            entry.held = None;
+            if entry.refused.as_ref() != Some(refusal) {
+                let occurrence = Occurrence::warning(EventReason::Refused, refusal.1.clone());
+                changes.occurrences.push((name.clone(), occurrence));
+                entry.refused = Some(refusal.clone());
+                changes.files.extend(entry.record.as_ref().map(|record| record.manifest.clone()));
+            }
+        }
+    }
+
+    fn accept(&mut self, intake: &Intake, now: Moment, changes: &mut Changes) {
+        let answers = self.reach == Reach::Answers;
+        for (name, declared) in &intake.declared {
+            let mut entry = self.entries.remove(name).unwrap_or_else(|| Entry::new(name.clone(), None));
+            let was_refused = entry.refused.take().is_some();
+            let was_held = entry.held.take().is_some();
+            if was_refused || was_held {
+                changes.files.insert(declared.manifest.clone());
+            }
+            let moved = entry.declared.as_ref().is_some_and(|before| before.directory != declared.directory);
+            entry.declared = Some(declared.clone());
+            if entry.record.is_none() && answers {
+                let record = self.begin_life(name, declared, now, changes);
+                entry.record = Some(record);
+                changes.touch(name);
+            } else if update(&mut entry, declared, changes) || moved {
+                changes.touch(name);
+            }
+            self.entries.insert(name.clone(), entry);
+        }
+    }
+
+    /// The record of a workspace that is not remembered: taken over from its container where there is one, else new.
+    fn begin_life(&mut self, name: &Name, declared: &Declared, now: Moment, changes: &mut Changes) -> Record {
+        let adopted = self.inventory.named(name).find_map(|container| {
+            let uid = Uid::new(container.labels.get(labels::UID)?);
+            let generation = container.labels.get(labels::GENERATION)?.parse::<u64>().ok()?;
+            Some((uid, generation, container.labels.get(labels::SPEC_HASH).cloned()))
+        });
+        let (uid, generation) = match adopted {
+            Some((uid, generation, hash)) => {
+                let message = format!("existing container taken over by its labels, UID {uid}");
+                changes.occurrences.push((name.clone(), Occurrence::normal(EventReason::Adopted, message)));
+                let same = hash.as_deref() == Some(self.template(declared, &uid, generation).as_str());
+                (uid, if same { generation } else { generation + 1 })
+            }
+            None => (self.new_uid(now), 1),
+        };
+        let accepted = Occurrence::normal(EventReason::Accepted, format!("generation {generation} accepted"));
+        changes.occurrences.push((name.clone(), accepted));
+        Record {
+            uid,
+            generation,
+            workspace: (*declared.workspace).clone(),
+            manifest: declared.manifest.clone(),
+            created_at: now.wall.into(),
+            deletion: None,
+            held: None,
+            failures: None,
+            restarts: Vec::new(),
+            restart_count: 0,
+            budget_spent: false,
+            stopped_on_purpose: false,
+            conditions: Vec::new(),
+            container: None,
+            last_action: None,
+        }
+    }
+
+    fn template(&self, declared: &Declared, uid: &Uid, generation: u64) -> crate::model::hash::Fingerprint {
+        let origin = Origin { uid, generation, manifest: &declared.manifest, directory: &declared.directory };
+        self.options.scope.compile(std::sync::Arc::clone(&declared.workspace), origin).template
+    }
+
+    /// A ULID of the present time whose chance comes from the seed.
+    fn new_uid(&mut self, now: Moment) -> Uid {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        self.uids += 1;
+        let half = |which: u8| {
+            let mut hasher = DefaultHasher::new();
+            (self.options.seed, self.uids, now.wall, which).hash(&mut hasher);
+            u128::from(hasher.finish())
+        };
+        let millis = u64::try_from(now.wall.as_millisecond()).unwrap_or_default();
+        Uid::new(ulid::Ulid::from_parts(millis, half(0) << 64 | half(1)).to_string())
+    }
+
+    /// Workspaces that nothing declares any more: deleted, unless the guard holds.
+    fn delete_missing(&mut self, missing: &BTreeSet<Name>, source_is_empty: bool, now: Moment, changes: &mut Changes) {
+        // Deletions that were decided before are not judged again, but they count.
+        let undecided = |name: &&Name| self.entries.get(*name).is_some_and(|entry| !entry.is_being_deleted());
+        let missing: BTreeSet<Name> = missing.iter().filter(undecided).cloned().collect();
+        if !self.deletions.may_judge(&missing, now.instant) {
+            return;
+        }
+        let judgement = Judgement {
+            missing: &missing,
+            recent: self.deletions.recent(now.instant),
+            known: self.entries.values().filter(|entry| entry.record.is_some()).count(),
+            source_is_empty,
+            max_deletes: self.options.max_deletes,
+            confirmed: &self.confirmed,
+        };
+        let verdict = guard::held(&judgement);
+        for name in &missing {
+            self.hold_or_delete(name, verdict.as_deref(), now, changes);
+        }
+        // A confirmation is for the deletions that were shown, not for later ones.
+        if !std::mem::take(&mut self.confirmed).is_empty()
+            && let Err(error) = forget_confirmed(&self.options.state_dir)
+        {
+            tracing::warn!("{error}");
+        }
+    }
+
+    fn hold_or_delete(&mut self, name: &Name, verdict: Option<&str>, now: Moment, changes: &mut Changes) {
+        let confirmed = self.confirmed.contains(name);
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        entry.declared = None;
+        entry.refused = None;
+        let Some(record) = &mut entry.record else { return };
+        let suspended = || record.workspace.spec.suspend.then(|| guard::SUSPENDED.to_owned());
+        // What was held before stays held, however few are left: it was part of something larger.
+        let message = verdict.map(str::to_owned).or_else(|| record.held.clone()).or_else(suspended);
+        record.held = message.filter(|_| !confirmed);
+        let hold = record.held.clone().map(|message| (Reason::PruneHeld, message));
+        let news = entry.held != hold;
+        entry.held.clone_from(&hold);
+        changes.files.insert(record.manifest.clone());
+        match hold {
+            Some((_, message)) if news => {
+                changes.touch(name);
+                changes.occurrences.push((name.clone(), Occurrence::warning(EventReason::Held, message)));
+            }
+            Some(_) => {}
+            None => {
+                let cause = format!("no manifest declares it; it was in {}", record.manifest);
+                record.deletion = Some(Deletion { time: now.wall.into(), cause });
+                entry.forget_failures();
+                changes.deletions.insert(name.clone());
+                changes.touch(name);
+                self.deletions.note(now.instant);
+            }
+        }
+    }
+
+    /// Stores what changed, durably where something will be destroyed because of it.
+    fn record_changes(&mut self, changes: &Changes) {
+        let mut batch = Batch::default();
+        for name in &changes.touched {
+            if let Some(record) = self.entries.get(name).and_then(|entry| entry.record.as_ref()) {
+                batch.put(name, record);
+            }
+        }
+        for (name, occurrence) in &changes.occurrences {
+            self.log(name, occurrence.clone());
+        }
+        let durable = !changes.deletions.is_empty();
+        let result = self.store.apply(&batch).and_then(|()| if durable { self.store.flush() } else { Ok(()) });
+        if let Err(error) = result {
+            tracing::error!("not remembered, going on without: {error}");
+            self.hold_unrecorded(&changes.deletions, &error);
+        }
+    }
+
+    /// What is to be destroyed must be recorded first; where it cannot be, it waits for the next resync.
+    fn hold_unrecorded(&mut self, deletions: &BTreeSet<Name>, error: &StoreError) {
+        let mut batch = Batch::default();
+        for name in deletions {
+            let Some(entry) = self.entries.get_mut(name) else { continue };
+            entry.held = Some((Reason::PruneHeld, format!("the deletion cannot be recorded: {error}")));
+            if let Some(record) = &mut entry.record {
+                record.deletion = None;
+                batch.put(name, record);
+            }
+        }
+        // What was to be written may have been, or may be yet: the last word has to be that nothing was decided.
+        if let Err(error) = self.store.apply(&batch) {
+            tracing::debug!("{error}");
+        }
+        self.reconsider = !deletions.is_empty();
+    }
+}
+
+/// What one reading changed.
+#[derive(Debug, Default)]
+struct Changes {
+    /// Workspaces whose record changed and that want a pass.
+    touched: BTreeSet<Name>,
+    /// Manifests whose status has something new to show.
+    files: BTreeSet<String>,
+    occurrences: Vec<(Name, Occurrence)>,
+    /// Workspaces whose deletion was decided.
+    deletions: BTreeSet<Name>,
+}
+
+impl Changes {
+    fn touch(&mut self, name: &Name) {
+        self.touched.insert(name.clone());
+    }
+}
+
+/// Brings a remembered workspace in line with its manifest; returns whether anything changed.
+fn update(entry: &mut Entry, declared: &Declared, changes: &mut Changes) -> bool {
+    let Some(record) = &mut entry.record else { return false };
+    let was_held = record.held.take().is_some();
+    let unchanged =
+        record.workspace == *declared.workspace && record.manifest == declared.manifest && record.deletion.is_none();
+    if unchanged && !was_held {
+        return false;
+    }
+    let spec_changed = record.workspace.spec != declared.workspace.spec;
+    // The files have come back, or the same name is declared again, before the deletion was over: it stays the same life.
+    let revived = record.deletion.take().is_some();
+    changes.files.insert(std::mem::replace(&mut record.manifest, declared.manifest.clone()));
+    changes.files.insert(declared.manifest.clone());
+    record.workspace.clone_from(&declared.workspace);
+    if spec_changed {
+        record.generation += 1;
+        let message = format!("generation {} accepted", record.generation);
+        changes.occurrences.push((entry.name.clone(), Occurrence::normal(EventReason::Accepted, message)));
+    }
+    if spec_changed || revived {
+        entry.forget_failures();
+    }
+    true
+}

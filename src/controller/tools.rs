@@ -1,0 +1,232 @@
+//! What all passes share: the engine, the names, and what is looked up once for all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::{Engine, EngineError, NetworkSpec, PullProgress};
+use crate::model::Name;
+use crate::model::reference::ImageReference;
+use crate::plan::{Image, Scope};
+
+/// What all passes share. Each part locks for itself, never across a call.
+#[derive(Debug)]
+pub(super) struct Tools<E> {
+    pub(super) engine: E,
+    pub(super) scope: Scope,
+    pub(super) images: Images,
+    pub(super) networks: Networks,
+    /// Where passes tell of progress while they last.
+    pub(super) progress: mpsc::UnboundedSender<(Name, Option<String>)>,
+    places: Places,
+    shares_files: AtomicBool,
+    /// When cancelled, passes end after the action they are at.
+    pub(super) shutdown: CancellationToken,
+}
+
+impl<E: Engine> Tools<E> {
+    pub(super) fn new(
+        engine: E,
+        scope: Scope,
+        concurrency: usize,
+        progress: mpsc::UnboundedSender<(Name, Option<String>)>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self {
+            engine,
+            scope,
+            images: Images::default(),
+            networks: Networks::default(),
+            progress,
+            places: Places { free: Arc::new(Semaphore::new(concurrency.max(1))), left: Arc::default() },
+            shares_files: AtomicBool::new(false),
+            shutdown,
+        }
+    }
+
+    /// A place for a new pass, taken already if one is free.
+    pub(super) fn place(&self) -> Place {
+        Place { taken: Arc::clone(&self.places.free).try_acquire_owned().ok(), places: self.places.clone() }
+    }
+
+    /// Whether another pass may begin.
+    pub(super) fn has_place(&self) -> bool {
+        self.places.free.available_permits() > 0
+    }
+
+    /// Waits until a pass has left its place and goes on. The end of a pass is known anyhow.
+    pub(super) async fn place_left(&self) {
+        self.places.left.notified().await;
+    }
+
+    /// Whether host paths mean the same to the engine and to this process.
+    pub(super) fn shares_files(&self) -> bool {
+        self.shares_files.load(Ordering::Relaxed)
+    }
+
+    /// What was learned about the engine when it answered.
+    pub(super) fn set_shares_files(&self, shares: bool) {
+        self.shares_files.store(shares, Ordering::Relaxed);
+    }
+
+    /// Forgets what was learned about an engine that was away: it may be another one now.
+    pub(super) fn forget_engine(&self) {
+        self.images.forget_all();
+        self.networks.forget_all();
+    }
+}
+
+/// Bounds the short calls under way at once.
+#[derive(Clone, Debug)]
+struct Places {
+    free: Arc<Semaphore>,
+    left: Arc<Notify>,
+}
+
+/// A pass's place among those that call the engine.
+///
+/// Kept from one short call to the next, so that workspaces are finished one after the other rather than all begun first. Left
+/// while the pass waits for anybody else (a registry, a process, a disk): a slow workspace delays no other.
+#[derive(Debug)]
+pub(super) struct Place {
+    taken: Option<OwnedSemaphorePermit>,
+    places: Places,
+}
+
+impl Place {
+    /// Waits for a place, unless there is one already.
+    pub(super) async fn take(&mut self) {
+        if self.taken.is_none() {
+            // The semaphore is never closed, so there is always a permit in the end.
+            self.taken = Arc::clone(&self.places.free).acquire_owned().await.ok();
+        }
+    }
+
+    pub(super) fn leave(&mut self) {
+        if self.taken.take().is_some() {
+            self.places.left.notify_one();
+        }
+    }
+}
+
+/// Which images the engine has, each asked for once and pulled once at a time.
+#[derive(Debug, Default)]
+pub(super) struct Images {
+    present: Mutex<BTreeSet<ImageReference>>,
+    turns: Mutex<BTreeMap<ImageReference, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Images {
+    /// Whether the engine has an image. That it has is remembered until it turns out otherwise; that it has not is not.
+    pub(super) async fn state<E: Engine>(
+        &self,
+        place: &mut Place,
+        engine: &E,
+        image: &ImageReference,
+    ) -> Result<Image, EngineError> {
+        if locked(&self.present).contains(image) {
+            return Ok(Image::Present);
+        }
+        // Another pass may be pulling it.
+        place.leave();
+        let turn = self.turn(image);
+        let _turn = turn.lock().await;
+        // Another pass may have asked while this one waited for its turn.
+        if locked(&self.present).contains(image) {
+            return Ok(Image::Present);
+        }
+        if engine.image(image).await?.is_none() {
+            return Ok(Image::Missing);
+        }
+        locked(&self.present).insert(image.clone());
+        Ok(Image::Present)
+    }
+
+    /// Pulls an image; passes that want the same one at the same time share one pull unless `always`.
+    pub(super) async fn pull<E: Engine>(
+        &self,
+        engine: &E,
+        image: &ImageReference,
+        always: bool,
+        progress: &(dyn Fn(PullProgress) + Send + Sync),
+    ) -> Result<(), EngineError> {
+        let turn = self.turn(image);
+        let _turn = turn.lock().await;
+        if !always && locked(&self.present).contains(image) {
+            return Ok(());
+        }
+        engine.pull(image, progress).await?;
+        locked(&self.present).insert(image.clone());
+        Ok(())
+    }
+
+    /// An image turned out to be gone.
+    pub(super) fn forget(&self, image: &ImageReference) {
+        locked(&self.present).remove(image);
+    }
+
+    fn forget_all(&self) {
+        locked(&self.present).clear();
+    }
+
+    fn turn(&self, image: &ImageReference) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = locked(&self.turns);
+        // Turns that nobody waits for are not kept.
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry(image.clone()).or_default())
+    }
+}
+
+/// What is known about networks.
+#[derive(Debug, Default)]
+pub(super) struct Networks {
+    known: Mutex<BTreeMap<String, Presence>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    /// It exists.
+    There,
+    /// It was removed, or somebody else uses it: there is nothing left to remove.
+    LetGo,
+}
+
+impl Networks {
+    /// Whether a network is known to exist; none is needed for `None`.
+    pub(super) fn knows(&self, network: Option<&NetworkSpec>) -> bool {
+        network.is_none_or(|network| self.presence(network) == Some(Presence::There))
+    }
+
+    /// Whether a network may be there to be removed, as after a start, when nothing is known.
+    pub(super) fn may_exist(&self, network: Option<&NetworkSpec>) -> bool {
+        network.is_some_and(|network| self.presence(network) != Some(Presence::LetGo))
+    }
+
+    fn presence(&self, network: &NetworkSpec) -> Option<Presence> {
+        locked(&self.known).get(&network.name).copied()
+    }
+
+    pub(super) fn learn(&self, name: &str) {
+        locked(&self.known).insert(name.to_owned(), Presence::There);
+    }
+
+    pub(super) fn forget(&self, name: &str) {
+        locked(&self.known).remove(name);
+    }
+
+    pub(super) fn let_go(&self, name: &str) {
+        locked(&self.known).insert(name.to_owned(), Presence::LetGo);
+    }
+
+    fn forget_all(&self) {
+        locked(&self.known).clear();
+    }
+}
+
+/// A collection that was being changed when a pass panicked is still one.
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
