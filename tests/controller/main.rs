@@ -1,0 +1,20 @@
+//! The whole controller on the simulated engine: what users are promised, in virtual time.
+
+mod counts;
+mod delete;
+mod deletions;
+mod depends;
+mod drift;
+mod engine_away;
+mod lifecycle;
+mod networks;
+mod once;
+mod ownership;
+mod panic;
+mod random;
+mod recovery;
+mod replace;
+mod retries;
+mod rig;
+mod source;
+mod suspend_archive;
