@@ -1,5 +1,6 @@
 //! Wharf keeps container workspaces as their manifests declare them, on a plain Docker engine.
 
+pub mod cli;
 pub mod controller;
 pub mod engine;
 pub mod manifest;

@@ -1,0 +1,112 @@
+//! What `wharf run` and `wharf plan` share: the source, the engine, and how objects are named.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use super::error::CliError;
+use crate::controller::Options;
+use crate::engine::docker::Docker;
+use crate::engine::simulated::Simulated;
+use crate::model::period::Period;
+use crate::model::{Instance, Name};
+use crate::plan::guard::MaxDeletes;
+
+/// Which source, which engine, whose objects.
+#[derive(Clone, Debug, Args)]
+pub struct ControllerArgs {
+    /// The directory with the manifests
+    #[arg(value_name = "DIR", env = "WHARF_DIR")]
+    pub dir: PathBuf,
+
+    /// Where the controller keeps its memory and its lock [default: DIR/.wharf]
+    #[arg(long, value_name = "DIR", env = "WHARF_STATE_DIR", help_heading = "Places")]
+    pub state_dir: Option<PathBuf>,
+
+    /// Where the status files go [default: beside the manifests]
+    #[arg(long, value_name = "DIR", env = "WHARF_STATUS_DIR", help_heading = "Places")]
+    pub status_dir: Option<PathBuf>,
+
+    /// The engine: a real one, or one in memory for trying Wharf out
+    #[arg(long, value_enum, default_value_t = EngineKind::Docker, help_heading = "Engine")]
+    pub engine: EngineKind,
+
+    /// The engine's address [default: `DOCKER_HOST`, then `unix:///var/run/docker.sock`]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Engine")]
+    pub host: Option<String>,
+
+    /// This controller's name on the engine: objects without its label are never touched [default: made from DIR]
+    #[arg(long, value_name = "NAME", env = "WHARF_INSTANCE", help_heading = "Engine")]
+    pub instance: Option<Instance>,
+
+    /// What names on the engine begin with: `wharf` in `wharf-api-dev`
+    #[arg(long, value_name = "PREFIX", default_value = "wharf", help_heading = "Engine")]
+    pub name_prefix: Name,
+
+    /// How many workspaces one change of the source may delete without `wharf prune --confirm` [default: the larger of 3
+    /// and 20 %]
+    #[arg(long, value_name = "COUNT", help_heading = "Behaviour")]
+    pub max_deletes: Option<usize>,
+}
+
+/// Which engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EngineKind {
+    /// Docker, or what speaks its API
+    Docker,
+    /// A simulation in memory, gone when the command ends; every image can be pulled
+    Simulated,
+}
+
+impl ControllerArgs {
+    /// The source directory, absolute and as the user named it.
+    pub fn source(&self) -> Result<PathBuf, CliError> {
+        if !self.dir.is_dir() {
+            return Err(CliError::NoDirectory { path: self.dir.clone() });
+        }
+        absolute(&self.dir)
+    }
+
+    /// The controller's options.
+    pub fn options(&self) -> Result<Options, CliError> {
+        let mut options = Options::new(self.source()?);
+        if let Some(state_dir) = &self.state_dir {
+            options.state_dir = absolute(state_dir)?;
+        }
+        options.status_dir = self.status_dir.as_deref().map(absolute).transpose()?;
+        if let Some(instance) = &self.instance {
+            options.scope.instance = instance.clone();
+        }
+        options.scope.prefix = self.name_prefix.clone();
+        options.max_deletes = self.max_deletes.map_or(MaxDeletes::Default, MaxDeletes::Exactly);
+        Ok(options)
+    }
+
+    /// The Docker engine, which need not answer yet.
+    pub fn docker(&self) -> Result<Docker, CliError> {
+        Ok(Docker::connect(self.host.as_deref())?)
+    }
+
+    /// The simulated engine.
+    pub fn simulated() -> Simulated {
+        Simulated::new(1).with_any_image().with_epoch(Timestamp::now())
+    }
+}
+
+/// Directories that are no part of the source though they may lie in it.
+pub fn excluded(options: &Options) -> Vec<PathBuf> {
+    [Some(options.state_dir.clone()), options.status_dir.clone()].into_iter().flatten().collect()
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+    std::path::absolute(path).map_err(CliError::Runtime)
+}
+
+/// A duration of the command line, at least a millisecond: nothing here may be done in a hot loop.
+pub fn period(text: &str) -> Result<Duration, String> {
+    let period = Period::from_str(text).map_err(|error| error.to_string())?.duration();
+    if period.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(period) }
+}

@@ -1,0 +1,165 @@
+//! What reads show: status files, chosen by name or label.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::error::CliError;
+use super::exit::ExitCode;
+use super::printer::Printer;
+use super::selector::Selector;
+use super::text::nearest;
+use crate::model::WorkspaceStatus;
+use crate::status_file::StatusFiles;
+use crate::store::Lock;
+
+/// Where a source keeps its files.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Places")]
+pub struct Location {
+    /// The directory with the manifests
+    #[arg(long, value_name = "DIR", env = "WHARF_DIR", default_value = ".")]
+    pub dir: PathBuf,
+
+    /// Where the status files are [default: beside the manifests]
+    #[arg(long, value_name = "DIR", env = "WHARF_STATUS_DIR")]
+    pub status_dir: Option<PathBuf>,
+
+    /// Where the controller keeps its memory and its lock [default: DIR/.wharf]
+    #[arg(long, value_name = "DIR", env = "WHARF_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// Which workspaces.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Choice {
+    /// Workspaces by name
+    #[arg(value_name = "NAME", conflicts_with = "selector")]
+    pub names: Vec<String>,
+
+    /// Only workspaces with these labels, such as `team=payments,tier!=prod,owner,!legacy`
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<Selector>,
+}
+
+/// The workspaces that were asked for, and what could not be shown of them.
+#[derive(Debug)]
+pub struct Chosen {
+    /// Sorted by name.
+    pub workspaces: Vec<WorkspaceStatus>,
+    unknown: Option<CliError>,
+    broken: usize,
+}
+
+impl Location {
+    /// The directory under which the status files are.
+    pub fn status_root(&self) -> &Path {
+        self.status_dir.as_deref().unwrap_or(&self.dir)
+    }
+
+    /// The controller's own directory.
+    pub fn state_dir(&self) -> PathBuf {
+        self.state_dir.clone().unwrap_or_else(|| self.dir.join(".wharf"))
+    }
+
+    /// An error unless the source directory is there.
+    pub fn require_source(&self) -> Result<(), CliError> {
+        if self.dir.is_dir() { Ok(()) } else { Err(CliError::NoSourceDirectory { path: self.dir.clone() }) }
+    }
+
+    /// Whether a controller runs; `None` where that cannot be known, because the lock cannot be looked at or went away
+    /// with the source.
+    fn has_controller(&self) -> Option<bool> {
+        if self.state_dir.is_none() && !self.dir.is_dir() {
+            return None;
+        }
+        Lock::holder(&self.state_dir()).ok().map(|holder| holder.is_some())
+    }
+
+    /// Reads the status files and tells about those that are broken.
+    pub fn read(&self, choice: &Choice, printer: &mut Printer) -> Result<Chosen, CliError> {
+        // With a directory of their own, status files can be read while the source is away: that is when they are needed.
+        if !self.status_dir.as_deref().is_some_and(Path::is_dir) {
+            self.require_source()?;
+        }
+        let mut workspaces = Vec::new();
+        let mut broken = 0;
+        for found in StatusFiles::new(&self.dir, self.status_dir.as_deref()).read_all()? {
+            match found.status {
+                Ok(status) => workspaces.push(status),
+                Err(error) => {
+                    broken += 1;
+                    printer.warning(&format!("{} cannot be read: {error}", found.path.display()));
+                }
+            }
+        }
+        let sorting = |status: &WorkspaceStatus| (status.metadata.name.clone(), status.metadata.manifest.clone());
+        workspaces.sort_by_cached_key(sorting);
+        let unknown = self.unknown(choice, &workspaces);
+        // Somebody who names workspaces has no interest in the files of others.
+        let broken = if choice.names.is_empty() { broken } else { 0 };
+        workspaces.retain(|status| choice.selects(&status.metadata.name, &status.metadata.labels));
+        Ok(Chosen { workspaces, unknown, broken })
+    }
+
+    /// Reads the status files. Says when no controller keeps them true, and why there is nothing to show.
+    pub fn read_or_say_why(&self, choice: &Choice, printer: &mut Printer) -> Result<Chosen, CliError> {
+        let chosen = self.read(choice, printer)?;
+        if chosen.workspaces.is_empty() && choice.names.is_empty() {
+            self.note_nothing(choice, printer);
+        } else if self.has_controller() == Some(false) {
+            printer.note(&format!("from status files in {}; no controller is running", self.status_root().display()));
+        }
+        Ok(chosen)
+    }
+
+    fn unknown(&self, choice: &Choice, workspaces: &[WorkspaceStatus]) -> Option<CliError> {
+        let known = || workspaces.iter().map(|status| status.metadata.name.as_str());
+        let names: Vec<_> = choice.names.iter().filter(|name| !known().any(|known| known == *name)).cloned().collect();
+        let nearest = nearest(names.first()?, known()).map(str::to_owned);
+        Some(CliError::UnknownWorkspace { names, directory: self.status_root().to_owned(), nearest })
+    }
+
+    fn note_nothing(&self, choice: &Choice, printer: &Printer) {
+        let directory = self.status_root().display();
+        if let Some(selector) = &choice.selector {
+            let labels = selector.as_str();
+            return printer.note(&format!("no workspace in {directory} has labels `{labels}`; `wharf get` shows all"));
+        }
+        let start = match self.has_controller() {
+            Some(false) => format!(" and start `wharf run {}`", self.dir.display()),
+            _ => String::new(),
+        };
+        printer.note(&format!(
+            "no workspaces in {directory}; declare one in a manifest (see `wharf explain workspace`){start}"
+        ));
+    }
+}
+
+impl Choice {
+    /// Whether a workspace with this name and these labels is chosen.
+    pub fn selects(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+        (self.names.is_empty() || self.names.iter().any(|chosen| chosen == name))
+            && self.selector.as_ref().is_none_or(|selector| selector.selects(labels))
+    }
+}
+
+impl Chosen {
+    /// An error if a name is unknown: waiting for it would wait for ever after a slip of the pen.
+    pub fn all_known(self) -> Result<Self, CliError> {
+        match self.unknown {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+
+    /// Whether every name that was asked for is known and every status file could be read.
+    pub fn verdict(self) -> Result<ExitCode, CliError> {
+        match self {
+            Self { unknown: Some(error), .. } => Err(error),
+            Self { broken: count @ 1.., .. } => Err(CliError::BrokenStatusFiles { count }),
+            _ => Ok(ExitCode::Done),
+        }
+    }
+}
