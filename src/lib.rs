@@ -1,4 +1,88 @@
 //! Wharf keeps container workspaces as their manifests declare them, on a plain Docker engine.
+//!
+//! This page is for people who change Wharf or embed it. What users rely on is in the README and in
+//! `wharf explain`; `examples/embed.rs` runs a controller inside another program.
+//!
+//! # Three truths
+//!
+//! | truth | lives in | rule |
+//! |---|---|---|
+//! | intent | manifests | only people change it |
+//! | reality | the engine | looked at, never assumed; labels say whose an object is |
+//! | memory | the store | losing it loses history, never a workspace |
+//!
+//! Nothing is deleted because something could not be *read*. What is to be destroyed is recorded first, durably.
+//!
+//! # The way of the data
+//!
+//! ```text
+//!                       a file changes                         something happens to a container
+//!                             │                                              │
+//!   source      hint ──► scan: a complete snapshot               engine   event ──► "look at this workspace"
+//!                             │                                              │
+//!   manifest    bytes ──► workspace, or what is wrong with it                │        a timer, a list that differs,
+//!                             │                                              │        another workspace becomes Ready
+//!                             ▼                                              ▼                    │
+//!   controller  intake: declared, refused, missing ──► keys ──►  queue: one key at a time ◄───────┘
+//!                 │     └─ guard: may these be deleted?                      │
+//!                 ▼                                                          ▼
+//!   store       generation, deletion: recorded first             pass: look at the engine, once, into an owned snapshot
+//!                                                                            │
+//!   plan        situation ─────────────────────────────────────► steps, each with its cause          (pure)
+//!                                                                            │
+//!   controller  executor: carries the steps out in order, stops at the first failure, decides nothing
+//!                                                                            │
+//!   engine      one call a step                                              ▼
+//!                                                                look again at what was touched
+//!                                                                            │
+//!   plan        view ──────────────────────────────────────────► status      (pure)
+//!                                                                            │
+//!   status_file written whole, and only if it says something new ◄───────────┘
+//! ```
+//!
+//! Triggers carry identity, never state: a file change, an event, a timer and a command all do the same thing, which is to
+//! add a key to the queue. So there is one path to get right, and losing a trigger costs time, never correctness.
+//!
+//! # The rooms
+//!
+//! Each folder of `src/` is a room with one idea in it; imports point down this list and never up. `tests/architecture.rs` holds the
+//! sources to it, down to which crate may be named where: each of the crates that could be replaced is named in one room.
+//!
+//! | room | owns | only here |
+//! |---|---|---|
+//! | [`model`] | manifest, status, names, quantities, hashes: validated types; their docs are the users' docs | schemars |
+//! | [`yaml`] | text to nodes with places, and back | `serde_yaml`, `saphyr_parser` |
+//! | [`manifest`] | bytes to workspaces or to everything that is wrong; schemas and explanations. Pure | |
+//! | [`engine`] | the narrow trait an engine has to fill, its errors, its snapshots | |
+//! | [`plan`] | situation → steps, view → status, guard, cycles, invariants. Pure: no runtime, clock, chance, files, logs | |
+//! | [`engine::docker`] | the Docker engine; building a request is apart from sending it | bollard |
+//! | [`engine::simulated`] | a deterministic engine with faults, in virtual time | |
+//! | [`source`] | complete snapshots of a directory, and when to take the next | notify |
+//! | [`store`] | what is remembered between runs; the lock of the state directory | sled |
+//! | [`status_file`] | whole, atomic, only when changed | |
+//! | [`controller`] | the queue, the passes, the executor; generic over the engine | backoff |
+//! | [`cli`] | one file a command, one printer | clap |
+//!
+//! # Decisions worth knowing
+//!
+//! - **Two containers, one runs.** A change that needs a new container creates it beside the old one (`wharf-api.next`), stops the
+//!   old, starts the new, removes the old and takes over the name. So a workspace has at most two containers, of which at most one
+//!   runs. If the new one does not start, the old one runs again until the next attempt; after `recovery.maxRetries` attempts
+//!   it stays until the manifest changes. Every crash in between is a situation that the next plan continues from.
+//! - **Limits are not part of the spec hash.** `cpu`, `memory` and `pids` are compared with what is in force and changed in place;
+//!   everything else in the compiled container is hashed into a label, and a difference means a new container.
+//! - **An idle resync is one list.** A list does not show limits, so they would stay changed if the engine's event about them was lost.
+//!   Every ten minutes (`--audit`) each container is therefore inspected although nothing says that it changed.
+//! - **Deaths spend a budget, failed calls do not.** A container that ends or is unhealthy is restarted at most
+//!   `recovery.maxRetries` times within `recovery.window`. A call that fails is retried for ever, at most `recovery.backoff.max` apart,
+//!   because a registry or a disk may come back; one that the engine refuses as such waits for the manifest to change.
+//! - **Times in a status are absolute.** "Running for 2h" is wrong a minute later, and would make an idle controller write.
+//! - **Volumes are joined by a dot** (`wharf-api.cache`): with a dash, volume `b-c` of workspace `a` and volume `c` of workspace
+//!   `a-b` would be one volume. Names of networks are made likewise.
+//! - **A confirmed prune is a file** in the state directory, so that it works whether or not a controller runs and survives until one
+//!   has acted on it.
+//! - **Compatibility of the hash.** A new field of [`engine::ContainerSpec`] changes every hash, and so would replace every container at
+//!   an upgrade: such a field is left out of the serialised form while it has its default.
 
 pub mod cli;
 pub mod controller;
