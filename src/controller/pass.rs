@@ -30,6 +30,8 @@ pub(super) struct Report {
     pub(super) uid: Uid,
     /// The generation that the pass was for.
     pub(super) generation: u64,
+    /// What the pass was to bring about.
+    pub(super) goal: Goal,
     /// Whether the pass was an attempt, rather than a look while waiting for the next one.
     pub(super) attempted: bool,
     /// What is known of the containers now. `None`: they could not be seen.
@@ -53,6 +55,7 @@ pub(super) async fn run<E: Engine>(job: Job, tools: Arc<Tools<E>>, mut place: Pl
         name: job.name.clone(),
         uid: job.uid.clone(),
         generation: job.generation,
+        goal: job.goal.clone(),
         attempted: job.retry == Retry::Due,
         seen: None,
         observed: Observed::default(),

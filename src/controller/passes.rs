@@ -150,6 +150,11 @@ impl<E: Engine> Core<E> {
             None if report.attempted => self.take_success(&name),
             None => {}
         }
+        // Only what was seen after the deletion was decided tells that it is over.
+        let may_be_over = matches!(report.goal, Goal::Delete { .. }) && report.failure.is_none();
+        if may_be_over && self.end_deletion(&name, now) {
+            return;
+        }
         self.go_on(&name, !report.done.is_empty(), report.failure.is_some(), now);
     }
 
@@ -227,13 +232,6 @@ impl<E: Engine> Core<E> {
             self.log(name, occurrence::died(&dead));
         }
         if let Some(plan) = self.remaining(name) {
-            if self.is_deleted(name, &plan) {
-                // A container that appears when nobody remembers whose it was would stay.
-                match self.entries.get(name).and_then(|entry| entry.may_appear_until(now)) {
-                    Some(until) => self.queue.add(name, until),
-                    None => return self.forget(name),
-                }
-            }
             self.note_progress(name, &plan, acted, failed);
             self.schedule(name, &plan, acted, now);
             self.note_budget(name, &plan);
@@ -316,12 +314,20 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    /// Whether a deletion is over.
-    fn is_deleted(&self, name: &Name, plan: &Plan) -> bool {
-        let Some(entry) = self.entries.get(name) else { return false };
+    /// Forgets a workspace whose deletion is over; returns whether it is.
+    fn end_deletion(&mut self, name: &Name, now: Moment) -> bool {
+        let (Some(entry), Some(plan)) = (self.entries.get(name), self.remaining(name)) else { return false };
         let kept = entry.workspace().is_some_and(|it| it.spec.deletion_policy != DeletionPolicy::Delete);
         let gone = entry.observed.as_ref().is_some_and(|observed| observed.containers.is_empty());
-        entry.is_being_deleted() && plan.is_settled() && (kept || gone)
+        let over = entry.is_being_deleted() && plan.is_settled() && (kept || gone);
+        // A container that appears when nobody remembers whose it was would stay.
+        let may_appear = entry.may_appear_until(now).filter(|_| over);
+        if let Some(until) = may_appear {
+            self.queue.add(name, until);
+        } else if over {
+            self.forget(name);
+        }
+        over && may_appear.is_none()
     }
 
     fn forget(&mut self, name: &Name) {

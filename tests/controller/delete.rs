@@ -178,6 +178,31 @@ async fn a_deletion_cut_off_at_any_call_is_finished_by_the_next_controller() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_container_that_appears_after_its_manifest_is_gone_goes_too() {
+    let mut rig = with(SPEC).await;
+    rig.engine.inject(CallRule::new(Fault::Delay(Duration::from_secs(30))).on(Operation::Create).of("wharf-late"));
+    rig.declare("late", "image: debian:12, network: {mode: None}");
+    rig.until("it is asked for", |rig| rig.status("late").is_some_and(|it| it.status.retry.is_some())).await;
+    rig.delete("late.yaml");
+    rig.pass(Duration::from_secs(90)).await;
+    rig.until("the status is gone", |rig| rig.status("late").is_none()).await;
+    assert_eq!(rig.engine.snapshot().len(), 2, "{}", rig.picture());
+    rig.assert_lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_was_created_and_not_seen_goes_with_its_manifest() {
+    let mut rig = with(SPEC).await;
+    rig.engine.inject(CallRule::new(Fault::Hang).on(Operation::Inspect).of("wharf-late").times(1));
+    rig.declare("late", "image: debian:12, network: {mode: None}");
+    rig.until("it runs", |rig| rig.is_running("wharf-late")).await;
+    rig.delete("late.yaml");
+    rig.until("the status is gone", |rig| rig.status("late").is_none()).await;
+    assert!(rig.container("wharf-late").is_none(), "{}", rig.picture());
+    rig.assert_lawful();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deletion_that_fails_is_retried() {
     let mut rig = with(&group("one")).await;
     for operation in [Operation::Stop, Operation::Remove, Operation::RemoveNetwork] {

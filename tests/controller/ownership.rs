@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::rig::Rig;
-use wharf::engine::simulated::{CallRule, Fault, Operation, Refusal};
+use wharf::engine::simulated::{CallRule, EventFault, EventRule, Fault, Operation, Refusal};
 use wharf::engine::{ContainerSpec, Limits, ObjectKind};
 use wharf::model::event::EventReason;
 use wharf::model::spec::Security;
@@ -239,7 +239,7 @@ async fn a_create_whose_reply_is_lost_is_adopted_though_nothing_tells_of_it() {
     for fault in [Fault::LostReply, Fault::Delay(Duration::from_secs(12))] {
         let mut rig = prepared();
         rig.engine.inject(CallRule::new(fault.clone()).on(Operation::Create).times(1));
-        rig.engine.inject_event(wharf::engine::simulated::EventRule::new(wharf::engine::simulated::EventFault::Drop));
+        rig.engine.inject_event(EventRule::new(EventFault::Drop));
         rig.declare("a", SPEC);
         rig.start();
         rig.until_ready(&["a"]).await;
@@ -247,6 +247,21 @@ async fn a_create_whose_reply_is_lost_is_adopted_though_nothing_tells_of_it() {
         assert_eq!(rig.engine.snapshot().len(), 1, "{fault:?}\n{}", rig.picture());
         rig.assert_lawful();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_whose_reply_is_lost_is_found_by_its_name_where_lists_are_late() {
+    let mut rig = prepared();
+    rig.engine.inject(CallRule::new(Fault::LostReply).on(Operation::Create).times(1));
+    rig.engine.inject(CallRule::new(Fault::Stale(100)).on(Operation::List));
+    rig.engine.inject_event(EventRule::new(EventFault::Drop));
+    rig.declare("a", SPEC);
+    rig.start();
+    rig.pass(Duration::from_secs(5)).await;
+    assert!(rig.is_running("wharf-a"), "{}", rig.picture());
+    assert_eq!(rig.times_of(Operation::Create, 0).len(), 2, "{}", rig.picture());
+    assert_eq!(rig.engine.snapshot().len(), 1);
+    rig.assert_lawful();
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use wharf::model::status::{ConditionType, ContainerState, WorkspaceStatus};
 use super::rig::{Rig, manifest};
 
 /// How many seeds are tried. `WHARF_SEEDS=1000` tries more, `WHARF_SEED=17` only that one.
-const SEEDS: u64 = 30;
+const SEEDS: u64 = 100;
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 #[tokio::test(start_paused = true)]
