@@ -86,6 +86,7 @@
 
 pub mod cli;
 pub mod controller;
+pub mod disk;
 pub mod engine;
 pub mod manifest;
 pub mod model;

@@ -10,6 +10,7 @@ use super::output;
 use super::printer::Printer;
 use super::statuses::{Choice, Location};
 use super::text::{counted, nearest};
+use crate::disk::Host;
 use crate::model::Name;
 use crate::model::status::{ConditionType, Reason, WorkspaceStatus};
 use crate::status_file::StatusFiles;
@@ -47,7 +48,7 @@ pub fn run(args: &PruneArgs, printer: &mut Printer) -> Result<ExitCode, CliError
     printer.result(&output::lines(held.keys().map(Name::to_string)))?;
     note_reasons(&held, printer);
     if args.confirm {
-        confirm(&args.location.state_dir(), &held.keys().cloned().collect())?;
+        confirm(&Host, &args.location.state_dir(), &held.keys().cloned().collect())?;
         let count = counted(held.len(), "deletion");
         printer.note(&format!("{count} confirmed; the controller acts on it within seconds, or when it is started"));
     } else {

@@ -105,7 +105,8 @@ impl<E: Engine> Core<E> {
         let entries =
             records.into_iter().map(|(name, record)| (name.clone(), Entry::new(name, Some(record)))).collect();
         let scope = options.scope.clone();
-        let tools = Tools::new(engine, scope, options.concurrency, progress_sender, shutdown.clone());
+        let disk = Arc::clone(&options.disk);
+        let tools = Tools::new(engine, disk, scope, options.concurrency, progress_sender, shutdown.clone());
         let now = Instant::now();
         Ok(Self {
             tools: Arc::new(tools),

@@ -1,14 +1,16 @@
 //! Acting: carries out a plan step by step and decides nothing. The first failure ends it.
 
 use std::path::Path;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use super::job::Job;
 use super::occurrence;
 use super::tools::{Place, Tools};
+use crate::disk::{Disk, Kind, offload};
 use crate::engine::{ContainerSpec, Engine, EngineError, EnvValue, ObjectKind, PullProgress};
 use crate::model::event::{EventReason, Occurrence};
 use crate::model::reference::ImageReference;
@@ -201,7 +203,7 @@ async fn perform<E: Engine>(
         Action::Pull(image) => pull(image, job, tools).await?,
         Action::Stop(target, grace) => engine.stop(id(target)?, *grace).await?,
         Action::Create(spec) => {
-            let spec = with_secrets(spec).await?;
+            let spec = with_secrets(spec, &tools.disk).await?;
             place.take().await;
             return Ok(Effect::Created(engine.create(&spec).await?));
         }
@@ -292,28 +294,29 @@ fn progress_text(image: &ImageReference, step: &PullProgress) -> String {
 }
 
 /// Reads the values that come from files, at the last moment and into a value that does not print itself.
-async fn with_secrets(spec: &ContainerSpec) -> Result<ContainerSpec, ExecutionError> {
+async fn with_secrets(spec: &ContainerSpec, disk: &Arc<dyn Disk>) -> Result<ContainerSpec, ExecutionError> {
     let mut spec = spec.clone();
     for (variable, value) in &mut spec.env {
         if let EnvValue::File { path, value } = value {
-            *value = Some(read_secret(variable, path).await?);
+            *value = Some(read_secret(variable, path, disk).await?);
         }
     }
     Ok(spec)
 }
 
-async fn read_secret(variable: &str, path: &Path) -> Result<SecretString, ExecutionError> {
+async fn read_secret(variable: &str, path: &Path, disk: &Arc<dyn Disk>) -> Result<SecretString, ExecutionError> {
     let refuse = |message: String| ExecutionError::Secret {
         variable: variable.to_owned(),
         path: path.display().to_string(),
         message,
     };
-    let metadata = tokio::fs::metadata(path).await.map_err(|error| refuse(error.to_string()))?;
-    if !metadata.is_file() || metadata.len() > LARGEST_SECRET {
+    let (place, at) = (Arc::clone(disk), path.to_owned());
+    let read = offload(disk, move || place.read(&at, LARGEST_SECRET + 1)).await;
+    let content = read.map_err(|error| refuse(error.to_string()))?.map_err(|error| refuse(error.to_string()))?;
+    if content.before.kind != Kind::File || content.before.bytes.max(content.bytes.len() as u64) > LARGEST_SECRET {
         return Err(refuse(format!("it is not a file of at most {LARGEST_SECRET} bytes")));
     }
-    let bytes = tokio::fs::read(path).await.map_err(|error| refuse(error.to_string()))?;
-    let mut text = String::from_utf8(bytes).map_err(|_| refuse("it is not UTF-8 text".to_owned()))?;
+    let mut text = String::from_utf8(content.bytes).map_err(|_| refuse("it is not UTF-8 text".to_owned()))?;
     if text.contains('\0') {
         return Err(refuse("it contains a NUL, which no environment can hold".to_owned()));
     }

@@ -2,6 +2,7 @@
 //! they decide nothing.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -10,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Input;
+use crate::disk::offload;
 use crate::engine::{Change, ContainerSummary, Engine, EngineError, EngineEvent};
 use crate::model::Instance;
 use crate::source::{Reading, Source};
@@ -39,7 +41,7 @@ const RESUBSCRIBE: [Duration; 5] = [
 
 /// Brings events for as long as the controller lives.
 pub(super) async fn follow_events<E: Engine>(
-    tools: std::sync::Arc<super::tools::Tools<E>>,
+    tools: Arc<super::tools::Tools<E>>,
     instance: Instance,
     inbox: mpsc::UnboundedSender<Message>,
     shutdown: CancellationToken,
@@ -84,6 +86,7 @@ pub async fn follow_directory(
     inputs: mpsc::UnboundedSender<Input>,
     shutdown: CancellationToken,
 ) {
+    let disk = Arc::clone(source.disk());
     let mut last = None;
     while !inputs.is_closed() {
         if shutdown.run_until_cancelled(source.changed()).await.is_none() {
@@ -94,18 +97,20 @@ pub async fn follow_directory(
             last = Some(reading.clone());
             let _ = inputs.send(Input::Reading(reading));
         }
-        match confirmed(&state_dir) {
-            Ok(names) if names.is_empty() => {}
+        let (place, path) = (Arc::clone(&disk), state_dir.clone());
+        match offload(&disk, move || confirmed(&*place, &path)).await {
+            Ok(Ok(names)) if names.is_empty() => {}
             // Sent again at each look until the controller has acted on them.
-            Ok(names) => drop(inputs.send(Input::Confirmed(names))),
-            Err(error) => tracing::warn!("{error}"),
+            Ok(Ok(names)) => drop(inputs.send(Input::Confirmed(names))),
+            Ok(Err(error)) => tracing::warn!("{error}"),
+            Err(error) => tracing::error!("{error}"),
         }
     }
 }
 
 /// Lists the engine's containers once.
 pub(super) async fn list<E: Engine>(
-    tools: std::sync::Arc<super::tools::Tools<E>>,
+    tools: Arc<super::tools::Tools<E>>,
     first: bool,
     inbox: mpsc::UnboundedSender<Message>,
 ) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::disk::{self, Disk};
 use crate::model::{Instance, Name};
 use crate::plan::Scope;
 use crate::plan::guard::MaxDeletes;
@@ -43,6 +44,8 @@ pub struct Options {
     pub once: bool,
     /// With `once`: end after this time even if not settled.
     pub once_timeout: Duration,
+    /// Where project directories, secrets and confirmations are.
+    pub disk: Arc<dyn Disk>,
     /// Seed of jitter and UIDs.
     pub seed: u64,
     /// The wall clock.
@@ -68,6 +71,7 @@ impl Options {
             shutdown_grace: Duration::from_secs(20),
             once: false,
             once_timeout: Duration::from_secs(600),
+            disk: disk::host(),
             seed: random_seed(),
             clock: Arc::new(Timestamp::now),
         }

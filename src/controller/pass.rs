@@ -11,6 +11,7 @@ use super::executor::{self, Failure};
 use super::inventory::{Known, Seen};
 use super::job::Job;
 use super::tools::{Place, Tools};
+use crate::disk::{Kind, offload};
 use crate::engine::{ContainerDetail, Engine, EngineError};
 use crate::model::event::Occurrence;
 use crate::model::spec::DeletionPolicy;
@@ -255,16 +256,17 @@ fn in_words(holder: &ContainerDetail) -> String {
 
 async fn project_dir<E: Engine>(tools: &Tools<E>, place: &mut Place, path: Option<&Path>) -> ProjectDir {
     let Some(path) = path.filter(|_| tools.shares_files()) else { return ProjectDir::NotAsked };
-    let mut look = Box::pin(tokio::fs::metadata(path));
+    let (disk, path) = (Arc::clone(&tools.disk), path.to_owned());
+    let mut look = Box::pin(offload(&tools.disk, move || disk.metadata(&path)));
     let mut answer = timeout(LOOK_PROMPTLY, &mut look).await;
     if answer.is_err() {
         place.leave();
         answer = timeout(LOOK_TIMEOUT, look).await;
     }
     match answer {
-        Ok(Ok(metadata)) if metadata.is_dir() => ProjectDir::Present,
-        Ok(Ok(_)) => ProjectDir::NotADirectory,
-        Ok(Err(_)) | Err(_) => ProjectDir::Missing,
+        Ok(Ok(Ok(metadata))) if metadata.kind == Kind::Directory => ProjectDir::Present,
+        Ok(Ok(Ok(_))) => ProjectDir::NotADirectory,
+        Ok(_) | Err(_) => ProjectDir::Missing,
     }
 }
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::{Id, JoinError, JoinHandle, JoinSet, spawn_blocking};
+use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
+use crate::disk::{Panicked, offload};
 use crate::model::WorkspaceStatus;
 use crate::status_file::{StatusFileError, StatusFiles};
 
@@ -72,7 +73,7 @@ struct Writer {
     pending: BTreeMap<String, Vec<WorkspaceStatus>>,
     /// The manifests that are pending, each once, in the order they are written.
     turns: VecDeque<String>,
-    writing: JoinSet<Attempt>,
+    writing: JoinSet<Result<Attempt, Panicked>>,
     under_way: HashMap<Id, String>,
     /// Those that could not be written and wait for another attempt.
     failed: BTreeMap<String, Vec<WorkspaceStatus>>,
@@ -107,6 +108,7 @@ impl Writer {
         while open || !self.turns.is_empty() || !self.writing.is_empty() {
             self.begin();
             tokio::select! {
+                biased;
                 order = inbox.recv(), if open => {
                     open = order.is_some();
                     self.take(order).await;
@@ -131,7 +133,7 @@ impl Writer {
                     self.end(ended);
                 }
                 let files = Arc::clone(&self.files);
-                match spawn_blocking(move || tidy(&files, &known)).await {
+                match offload(self.files.disk(), move || tidy(&files, &known)).await {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::warn!("left-over status files not removed: {error}"),
                     Err(error) => tracing::error!("removing left-over status files failed: {error}"),
@@ -154,16 +156,23 @@ impl Writer {
             let Some(manifest) = self.turns.remove(position) else { return };
             let Some(documents) = self.pending.remove(&manifest) else { continue };
             let (files, busy) = (Arc::clone(&self.files), manifest.clone());
-            let handle = self.writing.spawn_blocking(move || write(&files, manifest, documents));
+            let disk = Arc::clone(self.files.disk());
+            let work = async move { offload(&disk, move || write(&files, manifest, documents)).await };
+            let handle = self.writing.spawn(work);
             self.under_way.insert(handle.id(), busy);
         }
     }
 
-    fn end(&mut self, ended: Result<(Id, Attempt), JoinError>) {
+    fn end(&mut self, ended: Result<(Id, Result<Attempt, Panicked>), JoinError>) {
         let Attempt { manifest, documents, error } = match ended {
-            Ok((id, attempt)) => {
+            Ok((id, Ok(attempt))) => {
                 self.under_way.remove(&id);
                 attempt
+            }
+            Ok((id, Err(error))) => {
+                self.under_way.remove(&id);
+                tracing::error!("writing a status file failed: {error}");
+                return;
             }
             Err(error) => {
                 self.under_way.remove(&error.id());

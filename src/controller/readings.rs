@@ -207,7 +207,7 @@ impl<E: Engine> Core<E> {
         }
         // A confirmation is for the deletions that were shown, not for later ones.
         if !std::mem::take(&mut self.confirmed).is_empty()
-            && let Err(error) = forget_confirmed(&self.options.state_dir)
+            && let Err(error) = forget_confirmed(&*self.options.disk, &self.options.state_dir)
         {
             tracing::warn!("{error}");
         }

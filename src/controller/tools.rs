@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::disk::Disk;
 use crate::engine::{Engine, EngineError, NetworkSpec, PullProgress};
 use crate::model::Name;
 use crate::model::reference::ImageReference;
@@ -16,6 +17,8 @@ use crate::plan::{Image, Scope};
 #[derive(Debug)]
 pub(super) struct Tools<E> {
     pub(super) engine: E,
+    /// Where project directories and secrets are.
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) scope: Scope,
     pub(super) images: Images,
     pub(super) networks: Networks,
@@ -30,6 +33,7 @@ pub(super) struct Tools<E> {
 impl<E: Engine> Tools<E> {
     pub(super) fn new(
         engine: E,
+        disk: Arc<dyn Disk>,
         scope: Scope,
         concurrency: usize,
         progress: mpsc::UnboundedSender<(Name, Option<String>)>,
@@ -37,6 +41,7 @@ impl<E: Engine> Tools<E> {
     ) -> Self {
         Self {
             engine,
+            disk,
             scope,
             images: Images::default(),
             networks: Networks::default(),

@@ -8,6 +8,7 @@ pub mod labels;
 pub mod name;
 pub mod period;
 pub mod quantity;
+pub mod random;
 pub mod reference;
 pub mod spec;
 pub mod status;

@@ -3,31 +3,41 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
+use tokio::time::Instant;
 
 use super::observer::{Nobody, Observer};
 use super::read::{Content, ReadError, read};
 use super::settle::{LOOK_AGAIN, MISSING, PATIENCE};
 use super::walk::{Entry, Listing, Stamp, walk};
 use super::{ManifestFile, Reading, Snapshot, SourceFile};
+use crate::disk::{self, Disk};
 use crate::manifest;
 use crate::model::Name;
 use crate::model::hash::Fingerprint;
 
-/// How often the first scan looks again before it reports what is still changing as it is.
+/// How often the first scan looks before it reports what is still changing as it is.
 const FIRST_SCAN_PASSES: u32 = 20;
 
 /// A source directory, and what was last read from it.
 #[derive(Debug)]
 pub struct Directory {
+    disk: Arc<dyn Disk>,
     root: PathBuf,
     excluded: Vec<PathBuf>,
     /// By path and in its order, like the listing: the two are gone through side by side.
     known: Vec<(String, Known)>,
-    begun: bool,
+    beginning: Option<Beginning>,
     reads: u64,
+}
+
+/// The passes that make up the first scan. A file moved while the first listing was made may be in none of the places it was
+/// looked for, and nothing is remembered yet that would be missed: so two listings in a row must agree.
+#[derive(Clone, Copy, Debug, Default)]
+struct Beginning {
+    passes: u32,
+    was_settled: bool,
 }
 
 /// What is reported about one path.
@@ -52,6 +62,8 @@ pub(super) struct Scan {
     pub(super) reading: Reading,
     /// Something is being written or is missing: look again after this time.
     pub(super) look_again: Option<Duration>,
+    /// The scan is not over: another pass is to be made after this time.
+    pub(super) premature: Option<Duration>,
     /// Processor time. Time on the clock would say more about what else the machine does.
     pub(super) cost: Duration,
 }
@@ -60,8 +72,13 @@ impl Directory {
     /// A directory that has not been read yet. `excluded`: directories that are no part of the source though they may lie in
     /// it, such as the state directory.
     pub fn new(root: &Path, excluded: Vec<PathBuf>) -> Self {
+        Self::on(disk::host(), root, excluded)
+    }
+
+    /// As [`Self::new`], on another disk than the machine's.
+    pub fn on(disk: Arc<dyn Disk>, root: &Path, excluded: Vec<PathBuf>) -> Self {
         let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
-        Self { root, excluded, known: Vec::new(), begun: false, reads: 0 }
+        Self { disk, root, excluded, known: Vec::new(), beginning: Some(Beginning::default()), reads: 0 }
     }
 
     /// Reads the directory: every manifest in it, those unchanged from memory. Blocks on the file system, and never on a
@@ -70,7 +87,13 @@ impl Directory {
     /// A file that is missing or being written is reported as it was last read until the change has settled, which takes
     /// fractions of a second; the first scan waits for that, so that a single one can be relied upon.
     pub fn scan(&mut self) -> Reading {
-        self.scan_with(&mut Nobody).reading
+        loop {
+            let scan = self.pass(&mut Nobody);
+            match scan.premature {
+                Some(pause) => std::thread::sleep(pause),
+                None => return scan.reading,
+            }
+        }
     }
 
     /// How many files have been opened and read so far, in all scans.
@@ -81,36 +104,30 @@ impl Directory {
     /// Begins anew, as if nothing had been read.
     pub(super) fn forget(&mut self) {
         self.known.clear();
-        self.begun = false;
+        self.beginning = Some(Beginning::default());
     }
 
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
 
-    pub(super) fn scan_with(&mut self, observer: &mut dyn Observer) -> Scan {
-        let mut scan = self.pass(observer);
-        if self.begun {
-            return scan;
-        }
-        // A file moved while the first listing was made may be in none of the places it was looked for: nothing is
-        // remembered yet that would be missed, so listings must agree.
-        for _ in 1..FIRST_SCAN_PASSES {
-            let before = scan;
-            scan = self.pass(observer);
-            if scan.look_again.is_none() && before.look_again.is_none() {
-                break;
+    /// Goes through the directory once. The scan is over when [`Scan::premature`] says nothing.
+    pub(super) fn pass(&mut self, observer: &mut dyn Observer) -> Scan {
+        let mut scan = self.look(observer);
+        if let Some(beginning) = &mut self.beginning {
+            scan.premature = beginning.pause_after(scan.look_again.is_none());
+            if scan.premature.is_none() {
+                // A source that is lost begins anew when it is back.
+                self.beginning = matches!(scan.reading, Reading::Lost(_)).then(Beginning::default);
             }
-            std::thread::sleep(LOOK_AGAIN);
         }
-        self.begun = matches!(scan.reading, Reading::Complete(_));
         scan
     }
 
-    fn pass(&mut self, observer: &mut dyn Observer) -> Scan {
-        let begun = processor_time();
+    fn look(&mut self, observer: &mut dyn Observer) -> Scan {
+        let begun = self.disk.processor_time();
         observer.begin();
-        let reading = match walk(&self.root, &self.excluded, observer) {
+        let reading = match walk(&*self.disk, &self.root, &self.excluded, observer) {
             Err(why) => Reading::Lost(why),
             Ok(listing) => {
                 self.take_in(listing, observer);
@@ -121,7 +138,7 @@ impl Directory {
         observer.end();
         let unsettled = self.known.iter().any(|(_, known)| known.unsettled.is_some());
         let look_again = (unsettled && matches!(reading, Reading::Complete(_))).then_some(LOOK_AGAIN);
-        Scan { reading, look_again, cost: processor_time().saturating_sub(begun) }
+        Scan { reading, look_again, premature: None, cost: self.disk.processor_time().saturating_sub(begun) }
     }
 
     fn take_in(&mut self, listing: Listing, observer: &dyn Observer) {
@@ -156,7 +173,7 @@ impl Directory {
         }
         let absolute = self.root.join(path);
         self.reads += 1;
-        match read(&absolute, observer.activity(&absolute)) {
+        match read(&*self.disk, &absolute, observer.activity(&absolute)) {
             Ok(content) => Some(judge(path, &absolute, &content, former)),
             Err(ReadError::Unreadable(why)) => Some(Known::unreadable(why)),
             Err(ReadError::Gone) => former.and_then(Known::missing),
@@ -200,17 +217,26 @@ fn judge(path: &str, absolute: &Path, content: &Content, former: Option<Known>) 
     Known { stamp: content.stamp, file, unsettled: None }
 }
 
-/// Of the calling thread.
-fn processor_time() -> Duration {
-    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
-}
-
 fn being_written() -> SourceFile {
     SourceFile::Unreadable("is still being written: it is read as soon as its writer is done".to_owned())
 }
 
 fn names(file: &ManifestFile) -> impl Iterator<Item = &Name> {
     file.manifest.documents.iter().filter_map(|document| document.name.as_ref())
+}
+
+impl Beginning {
+    /// How long to wait for the next pass after one; `None` when it was the last.
+    fn pause_after(&mut self, settled: bool) -> Option<Duration> {
+        let agreed = settled && self.was_settled;
+        self.was_settled = settled;
+        self.passes += 1;
+        match self.passes {
+            1 => Some(Duration::ZERO),
+            FIRST_SCAN_PASSES.. => None,
+            _ => (!agreed).then_some(LOOK_AGAIN),
+        }
+    }
 }
 
 impl Known {

@@ -10,6 +10,7 @@ use super::directory::{Directory, Scan};
 use super::signals::Signals;
 use super::watch::Watch;
 use super::{Mode, Reading};
+use crate::disk::{self, Disk, offload};
 
 /// After the first sign that a file is being written, a scan this much later finds what needs no closing, such as a new link.
 const SOON: Duration = Duration::from_millis(50);
@@ -44,6 +45,7 @@ impl Default for Options {
 /// Owns its watches and the one thread that receives their events; both end when it is dropped.
 #[derive(Debug)]
 pub struct Source {
+    disk: Arc<dyn Disk>,
     signals: Arc<Signals>,
     /// Shared with the scan that is going on: one that is abandoned by its caller still ends by itself.
     scanner: Arc<Mutex<Scanner>>,
@@ -64,13 +66,23 @@ impl Source {
     /// Follows `root`; nothing is read or watched before the first scan, which is due at once. `excluded`: directories that are
     /// no part of the source though they may lie in it, such as the state directory.
     pub fn new(root: &Path, excluded: Vec<PathBuf>, options: Options) -> Self {
-        let directory = Directory::new(root, excluded);
+        Self::on(disk::host(), root, excluded, options)
+    }
+
+    /// As [`Self::new`], on another disk than the machine's, of whose changes the operating system tells nothing.
+    pub fn on(disk: Arc<dyn Disk>, root: &Path, excluded: Vec<PathBuf>, options: Options) -> Self {
+        let directory = Directory::on(Arc::clone(&disk), root, excluded);
         let signals = Arc::new(Signals::new(directory.root().to_owned()));
         let watch = Watch::new(options.watch, Arc::clone(&signals));
         let mode = mode_of(&watch);
         let scanner = Arc::new(Mutex::new(Scanner { directory, watch }));
         let now = Instant::now();
-        Self { signals, scanner, poll: options.poll, mode, due: now, not_before: now }
+        Self { disk, signals, scanner, poll: options.poll, mode, due: now, not_before: now }
+    }
+
+    /// Where the directory is.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
     }
 
     /// Waits until the directory should be read: it changed, or may have, or it is time to look. Returns at once until
@@ -82,6 +94,7 @@ impl Source {
                 return;
             }
             tokio::select! {
+                biased;
                 () = self.signals.now.notified() => self.bring_forward(Instant::now()),
                 () = self.signals.soon.notified() => self.bring_forward(Instant::now() + SOON),
                 () = tokio::time::sleep_until(self.due) => {}
@@ -89,22 +102,24 @@ impl Source {
         }
     }
 
-    /// Reads the directory, see [`Directory::scan`], on a thread for blocking work.
+    /// Reads the directory, see [`Directory::scan`], where it delays nobody.
     pub async fn scan(&mut self) -> Reading {
-        let scanner = Arc::clone(&self.scanner);
-        let done = tokio::task::spawn_blocking(move || scan(&scanner)).await;
-        match done {
-            Ok((scan, mode)) => {
-                self.mode = mode;
-                self.plan_next(scan.cost, scan.look_again);
-                scan.reading
+        loop {
+            let scanner = Arc::clone(&self.scanner);
+            let (scan, mode) = match offload(&self.disk, move || pass(&scanner)).await {
+                Ok(done) => done,
+                Err(error) => {
+                    self.plan_next(Duration::ZERO, None);
+                    return Reading::Lost(format!("reading the source failed: {error}"));
+                }
+            };
+            if let Some(pause) = scan.premature {
+                tokio::time::sleep(pause).await;
+                continue;
             }
-            Err(error) => {
-                self.plan_next(Duration::ZERO, None);
-                Reading::Lost(format!(
-                    "reading the source failed ({error}): this is a defect of wharf, please report it"
-                ))
-            }
+            self.mode = mode;
+            self.plan_next(scan.cost, scan.look_again);
+            return scan.reading;
         }
     }
 
@@ -134,7 +149,7 @@ impl Source {
     }
 }
 
-fn scan(scanner: &Mutex<Scanner>) -> (Scan, Mode) {
+fn pass(scanner: &Mutex<Scanner>) -> (Scan, Mode) {
     let mut guard = scanner.lock().unwrap_or_else(|poisoned| {
         // The scan before this one panicked half-way: what it remembers is not complete.
         scanner.clear_poison();
@@ -143,7 +158,7 @@ fn scan(scanner: &Mutex<Scanner>) -> (Scan, Mode) {
         guard
     });
     let Scanner { directory, watch } = &mut *guard;
-    let scan = directory.scan_with(watch);
+    let scan = directory.pass(watch);
     (scan, mode_of(watch))
 }
 

@@ -1,22 +1,9 @@
 //! What a scan tells a watch, and asks of it.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Which file or directory a path leads to, whatever it is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    pub(super) fn of(metadata: &Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
-    }
-}
+use crate::disk::Identity;
 
 /// What writers were last seen to do with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

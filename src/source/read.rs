@@ -1,15 +1,13 @@
 //! Reading one manifest file without ever waiting for it.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
-
-use rustix::fs::{Mode, OFlags};
+use std::time::Duration;
 
 use super::observer::Activity;
 use super::settle;
 use super::walk::{Stamp, cannot, not_a_file};
+use crate::disk::{self, Disk, Kind};
 use crate::manifest::MAX_BYTES;
 
 /// One byte over the largest manifest: enough for the parser to see that a file is too large.
@@ -38,42 +36,31 @@ pub(super) enum ReadError {
 
 /// Reads a file, at most one byte over the limit. `activity` must have been known before: a save that is finished while the
 /// file is read says nothing about what was read.
-pub(super) fn read(path: &Path, activity: Option<Activity>) -> Result<Content, ReadError> {
-    read_file(path, activity).map_err(|error| match error.kind() {
+pub(super) fn read(disk: &dyn Disk, path: &Path, activity: Option<Activity>) -> Result<Content, ReadError> {
+    let read = disk.read(path, READ_LIMIT).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => ReadError::Gone,
         _ => ReadError::Unreadable(cannot("read", &error)),
-    })?
-}
-
-fn read_file(path: &Path, activity: Option<Activity>) -> io::Result<Result<Content, ReadError>> {
-    // A named pipe may have taken the file's place since it was listed: opening one would wait for a writer.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let mut file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    let begun = SystemTime::now();
-    let before = file.metadata()?;
-    if !before.is_file() {
-        return Ok(Err(ReadError::Unreadable(not_a_file(before.file_type()))));
+    })?;
+    if read.before.kind != Kind::File {
+        return Err(ReadError::Unreadable(not_a_file(read.before.kind)));
     }
-    let bytes = read_bounded(&mut file, &before)?;
+    let disk::Content { begun, before, after, bytes } = read;
     let stamp = Stamp::of(&before);
-    let steady = stamp == Stamp::of(&file.metadata()?);
+    let steady = stamp == Stamp::of(&after);
     // An empty file is what a writer leaves that truncates first, whatever was seen of it before.
     let activity = if bytes.is_empty() { Some(Activity::Writing) } else { activity };
-    let settled = steady && settle::is_settled(activity, before.modified()?, SystemTime::now());
+    let settled = steady && settle::is_settled(activity, before.modified, disk.now());
     let telling = steady && begun.checked_sub(CLOCK_TICK).is_some_and(|horizon| stamp.is_before(horizon));
-    Ok(Ok(Content { bytes, stamp: telling.then_some(stamp), settled }))
-}
-
-fn read_bounded(file: &mut File, metadata: &Metadata) -> io::Result<Vec<u8>> {
-    let expected = usize::try_from(metadata.len().min(READ_LIMIT)).unwrap_or(0);
-    let mut bytes = Vec::with_capacity(expected + 1);
-    file.take(READ_LIMIT).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok(Content { bytes, stamp: telling.then_some(stamp), settled })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::time::SystemTime;
+
     use super::*;
+    use crate::disk::Host;
 
     #[test]
     fn a_young_file_is_to_be_read_again() {
@@ -82,7 +69,7 @@ mod tests {
         std::fs::write(&path, "text").unwrap();
         // The time of modification is anyone's to set; that of change is not.
         File::options().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
-        let Ok(content) = read(&path, None) else { panic!("not read") };
+        let Ok(content) = read(&Host, &path, None) else { panic!("not read") };
         assert_eq!(content.bytes, b"text");
         assert_eq!(content.stamp, None);
         assert!(content.settled);
@@ -93,8 +80,8 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         let path = tree.path().join("a.yaml");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        assert!(matches!(read(&path, None), Err(ReadError::Unreadable(why)) if why.contains("named pipe")));
-        assert!(matches!(read(tree.path(), None), Err(ReadError::Unreadable(why)) if why.contains("directory")));
-        assert!(matches!(read(&tree.path().join("b.yaml"), None), Err(ReadError::Gone)));
+        assert!(matches!(read(&Host, &path, None), Err(ReadError::Unreadable(why)) if why.contains("named pipe")));
+        assert!(matches!(read(&Host, tree.path(), None), Err(ReadError::Unreadable(why)) if why.contains("directory")));
+        assert!(matches!(read(&Host, &tree.path().join("b.yaml"), None), Err(ReadError::Gone)));
     }
 }

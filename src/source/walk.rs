@@ -1,13 +1,13 @@
 //! Listing a source: which manifests there are, without reading them.
 
-use std::fs::{self, DirEntry, FileType, Metadata};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::names::{Role, role};
-use super::observer::{Identity, Observer};
+use super::observer::Observer;
+use crate::disk::{self, Disk, Identity, Kind, Metadata};
 
 /// Deeper directories are reported, not entered.
 const MAX_DEPTH: usize = 64;
@@ -34,40 +34,40 @@ pub(super) enum Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     identity: Identity,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
+    bytes: u64,
+    modified: SystemTime,
+    changed: SystemTime,
 }
 
 impl Stamp {
     pub(super) fn of(metadata: &Metadata) -> Self {
-        Self {
-            identity: Identity::of(metadata),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
+        let Metadata { identity, bytes, modified, changed, .. } = *metadata;
+        Self { identity, bytes, modified, changed }
     }
 
-    /// Whether the last change is older than `time`.
+    /// Whether the last change is older than the second that `time` is in.
     pub(super) fn is_before(&self, time: SystemTime) -> bool {
         let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        u64::try_from(self.modified.0.max(self.changed.0)).is_ok_and(|newest| newest < seconds)
+        self.modified.max(self.changed) < UNIX_EPOCH + Duration::from_secs(seconds)
     }
 }
 
 /// Lists everything below `root`, following symbolic links. `Err`: the root itself cannot be listed.
-pub(super) fn walk(root: &Path, excluded: &[PathBuf], observer: &mut dyn Observer) -> Result<Listing, String> {
-    let identity = match fs::metadata(root) {
-        Ok(metadata) if metadata.is_dir() => Identity::of(&metadata),
+pub(super) fn walk(
+    disk: &dyn Disk,
+    root: &Path,
+    excluded: &[PathBuf],
+    observer: &mut dyn Observer,
+) -> Result<Listing, String> {
+    let identity = match disk.metadata(root) {
+        Ok(metadata) if metadata.kind == Kind::Directory => metadata.identity,
         Ok(_) => return Err(lost(root, "is not a directory")),
         Err(error) => return Err(lost(root, &format!("cannot be reached ({error})"))),
     };
     // By identity, so that it does not matter by which of its names a directory is reached or excluded.
-    let excluded =
-        excluded.iter().filter_map(|path| fs::metadata(path).ok()).map(|found| Identity::of(&found)).collect();
+    let excluded = excluded.iter().filter_map(|path| disk.metadata(path).ok()).map(|found| found.identity).collect();
     let mut walk =
-        Walk { observer, excluded, ancestors: Vec::new(), directories: 0, files: 0, listing: Listing::new() };
+        Walk { disk, observer, excluded, ancestors: Vec::new(), directories: 0, files: 0, listing: Listing::new() };
     walk.directory(root, "", identity).map_err(|error| lost(root, &format!("cannot be listed ({error})")))?;
     let mut listing = walk.listing;
     listing.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
@@ -82,6 +82,7 @@ fn lost(root: &Path, what: &str) -> String {
 }
 
 struct Walk<'a> {
+    disk: &'a dyn Disk,
     observer: &'a mut dyn Observer,
     excluded: Vec<Identity>,
     /// The directories between the root and here. A link back to one of them adds nothing but a loop.
@@ -104,13 +105,14 @@ impl Walk<'_> {
         self.directories += 1;
         self.observer.before_listing(path, identity);
         let mut inner = Vec::new();
-        for entry in fs::read_dir(path)? {
-            let entry = entry?;
+        let disk = self.disk;
+        disk.list(path, &mut |entry| {
             if self.files >= MAX_FILES {
-                break;
+                return ControlFlow::Break(());
             }
-            self.entry(&entry, prefix, &mut inner);
-        }
+            self.entry(entry, prefix, &mut inner);
+            ControlFlow::Continue(())
+        })?;
         // Only now: one open directory at a time, however deep the tree.
         self.ancestors.push(identity);
         for (path, prefix, identity) in inner {
@@ -145,15 +147,15 @@ impl Walk<'_> {
         }
     }
 
-    fn entry(&mut self, entry: &DirEntry, prefix: &str, inner: &mut Vec<(PathBuf, String, Identity)>) {
-        let name = entry.file_name();
+    fn entry(&mut self, entry: &dyn disk::Entry, prefix: &str, inner: &mut Vec<(PathBuf, String, Identity)>) {
+        let name = entry.name();
         let role = role(&name);
         // Most other files are never looked at: in a project's tree they are many.
-        if role == Role::Ignored || (role == Role::Other && entry.file_type().is_ok_and(|kind| kind.is_file())) {
+        if role == Role::Ignored || (role == Role::Other && entry.kind().is_ok_and(|kind| kind == Kind::File)) {
             return;
         }
         let relative = format!("{prefix}{}", name.to_string_lossy());
-        let metadata = match resolve(entry) {
+        let metadata = match self.resolve(entry) {
             Ok(metadata) => metadata,
             // Removed since it was listed; a link to nothing would still be there itself.
             Err(error) if error.kind() == io::ErrorKind::NotFound && entry.metadata().is_err() => return,
@@ -166,9 +168,15 @@ impl Walk<'_> {
                 let found = if relative.contains('\u{fffd}') { not_utf8() } else { manifest(&metadata) };
                 self.listing.push((relative, found));
             }
-            _ if metadata.is_dir() => inner.push((entry.path(), relative + "/", Identity::of(&metadata))),
+            _ if metadata.kind == Kind::Directory => inner.push((entry.path(), relative + "/", metadata.identity)),
             _ => {}
         }
+    }
+
+    /// The metadata of what an entry leads to.
+    fn resolve(&self, entry: &dyn disk::Entry) -> io::Result<Metadata> {
+        let metadata = entry.metadata()?;
+        if metadata.kind == Kind::Link { self.disk.metadata(&entry.path()) } else { Ok(metadata) }
     }
 
     fn unreadable(&mut self, relative: &str, why: String) {
@@ -180,30 +188,21 @@ fn own_name(prefix: &str) -> &str {
     prefix.strip_suffix('/').unwrap_or(ROOT)
 }
 
-/// The metadata of what an entry leads to. An entry that is no link is looked up in its open directory, which is faster.
-fn resolve(entry: &DirEntry) -> io::Result<Metadata> {
-    let metadata = entry.metadata()?;
-    if metadata.is_symlink() { fs::metadata(entry.path()) } else { Ok(metadata) }
-}
-
 fn manifest(metadata: &Metadata) -> Entry {
-    if metadata.is_file() {
+    if metadata.kind == Kind::File {
         Entry::File(Stamp::of(metadata))
     } else {
-        Entry::Unreadable(not_a_file(metadata.file_type()))
+        Entry::Unreadable(not_a_file(metadata.kind))
     }
 }
 
 /// Why something with a manifest's name is not read.
-pub(super) fn not_a_file(kind: FileType) -> String {
-    let what = if kind.is_dir() {
-        "directory"
-    } else if kind.is_fifo() {
-        "named pipe"
-    } else if kind.is_socket() {
-        "socket"
-    } else {
-        "device"
+pub(super) fn not_a_file(kind: Kind) -> String {
+    let what = match kind {
+        Kind::Directory => "directory",
+        Kind::Pipe => "named pipe",
+        Kind::Socket => "socket",
+        Kind::File | Kind::Link | Kind::Device => "device",
     };
     format!("is a {what}, not a file: rename it, or move it out of the source directory")
 }

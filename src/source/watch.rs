@@ -12,8 +12,9 @@ use std::time::{Duration, SystemTime};
 
 use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::observer::{Activity, Identity, Observer};
+use super::observer::{Activity, Observer};
 use super::signals::Signals;
+use crate::disk::Identity;
 
 /// How long it is remembered that a file was saved. Longer than any scan is late.
 const REMEMBERED: Duration = Duration::from_secs(60);

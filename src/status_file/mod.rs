@@ -6,19 +6,18 @@
 
 mod error;
 mod names;
-mod replace;
 mod timeless;
 mod walk;
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
-use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 pub use error::{StatusFileError, Unreadable};
 
+use crate::disk::{self, Disk, Identity, Kind, replace};
 use crate::model::WorkspaceStatus;
 use crate::model::hash::Fingerprint;
 use crate::yaml;
@@ -32,6 +31,7 @@ const MAX_BYTES: u64 = 32 << 20;
 /// The status files of one source. Calls block on the file system.
 #[derive(Debug)]
 pub struct StatusFiles {
+    disk: Arc<dyn Disk>,
     /// The source, or the root of the tree of status files.
     root: PathBuf,
     /// Whether `root` is a tree of status files only, so that its directories are made and removed as needed.
@@ -68,17 +68,16 @@ struct Known {
 /// What changes when somebody writes or replaces a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
-    inode: u64,
+    identity: Identity,
     bytes: u64,
-    modified: (i64, i64),
+    modified: SystemTime,
 }
 
 impl Stamp {
     /// `None` where there is no regular file: nothing, or a symbolic link, which is replaced and never followed.
-    fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
-        let modified = (metadata.mtime(), metadata.mtime_nsec());
-        Some(Self { inode: metadata.ino(), bytes: metadata.len(), modified })
+    fn of(disk: &dyn Disk, path: &Path) -> Option<Self> {
+        let metadata = disk.symlink_metadata(path).ok().filter(|found| found.kind == Kind::File)?;
+        Some(Self { identity: metadata.identity, bytes: metadata.bytes, modified: metadata.modified })
     }
 }
 
@@ -86,11 +85,22 @@ impl StatusFiles {
     /// The status files of the source `root`: beside the manifests, or in a tree of the same form under `status_dir`,
     /// which then is this source's alone.
     pub fn new(root: &Path, status_dir: Option<&Path>) -> Self {
+        Self::on(disk::host(), root, status_dir)
+    }
+
+    /// As [`Self::new`], on another disk than the machine's.
+    pub fn on(disk: Arc<dyn Disk>, root: &Path, status_dir: Option<&Path>) -> Self {
         Self {
+            disk,
             root: status_dir.unwrap_or(root).to_owned(),
             own_tree: status_dir.is_some(),
             known: Mutex::new(HashMap::new()),
         }
+    }
+
+    /// Where they are.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
     }
 
     /// The status file of a manifest, which is named by its path relative to the source.
@@ -116,18 +126,18 @@ impl StatusFiles {
     pub fn write(&self, manifest: &str, documents: &[WorkspaceStatus]) -> Result<Written, StatusFileError> {
         let path = self.path_of(manifest)?;
         let says = timeless::fingerprint(documents);
-        let stamp = Stamp::of(&path);
+        let stamp = self.stamp_of(&path);
         if let Some(stamp) = stamp
-            && (self.knows(manifest, stamp, &says) || reads(&path).as_ref() == Some(&says))
+            && (self.knows(manifest, stamp, &says) || self.reads(&path).as_ref() == Some(&says))
         {
             self.known().insert(manifest.to_owned(), Known { stamp, says });
             return Ok(Written::Unchanged);
         }
         let text = yaml::to_string(documents)
             .map_err(|source| StatusFileError::Encode { path: path.clone(), source: Box::new(source) })?;
-        replace::replace(&path, &[HEADER, &text].concat(), self.own_tree)
+        self.replace(&path, &[HEADER, &text].concat())
             .map_err(|source| StatusFileError::Write { path: path.clone(), source })?;
-        if let Some(stamp) = Stamp::of(&path) {
+        if let Some(stamp) = self.stamp_of(&path) {
             self.known().insert(manifest.to_owned(), Known { stamp, says });
         }
         Ok(Written::Written)
@@ -137,7 +147,7 @@ impl StatusFiles {
     pub fn remove(&self, manifest: &str) -> Result<(), StatusFileError> {
         let path = self.path_of(manifest)?;
         self.known().remove(manifest);
-        match fs::remove_file(&path) {
+        match self.disk.remove_file(&path) {
             Err(source) if !is_missing(&source) => return Err(StatusFileError::Remove { path, source }),
             _ => {}
         }
@@ -154,7 +164,7 @@ impl StatusFiles {
         for (relative, path) in self.walk()?.status_files {
             let Some(manifest) = names::manifest_of(&relative) else { continue };
             let unknown = || !known.contains(&manifest);
-            if unknown() && read(&path).is_ok_and(|documents| speak_of(&documents, &manifest)) {
+            if unknown() && self.read(&path).is_ok_and(|documents| speak_of(&documents, &manifest)) {
                 stale.push(manifest);
             }
         }
@@ -165,7 +175,7 @@ impl StatusFiles {
     /// of a running controller look the same.
     pub fn remove_temporaries(&self) -> Result<(), StatusFileError> {
         for path in self.walk()?.temporaries {
-            match fs::remove_file(&path) {
+            match self.disk.remove_file(&path) {
                 Err(source) if !is_missing(&source) => return Err(StatusFileError::Remove { path, source }),
                 _ => {}
             }
@@ -177,7 +187,7 @@ impl StatusFiles {
     pub fn read_all(&self) -> Result<Vec<Found>, StatusFileError> {
         let mut found = Vec::new();
         for (_, path) in self.walk()?.status_files {
-            match read(&path) {
+            match self.read(&path) {
                 Ok(documents) => {
                     found.extend(documents.into_iter().map(|status| Found { path: path.clone(), status: Ok(status) }));
                 }
@@ -195,7 +205,7 @@ impl StatusFiles {
     }
 
     fn walk(&self) -> Result<walk::Listing, StatusFileError> {
-        match walk::walk(&self.root) {
+        match walk::walk(&*self.disk, &self.root) {
             // Made when there is something to write into it.
             Err(StatusFileError::List { source, .. }) if self.own_tree && is_missing(&source) => {
                 Ok(walk::Listing::default())
@@ -204,11 +214,34 @@ impl StatusFiles {
         }
     }
 
+    fn stamp_of(&self, path: &Path) -> Option<Stamp> {
+        Stamp::of(&*self.disk, path)
+    }
+
+    /// What the file on the disk says; `None` where it cannot be read.
+    fn reads(&self, path: &Path) -> Option<Fingerprint> {
+        self.read(path).ok().map(|documents| timeless::fingerprint(&documents))
+    }
+
+    fn read(&self, path: &Path) -> Result<Vec<WorkspaceStatus>, Unreadable> {
+        let content = self.disk.read(path, MAX_BYTES).map_err(Unreadable::Io)?;
+        let text = String::from_utf8(content.bytes).map_err(|_| Unreadable::Io(io::ErrorKind::InvalidData.into()))?;
+        yaml::from_str(&text).map_err(|error| Unreadable::Form(Box::new(error)))
+    }
+
+    /// Where the files have a tree of their own, its directories are made first; beside manifests, one that is gone stays gone.
+    fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
+        if self.own_tree {
+            self.disk.create_dir_all(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
+        }
+        replace(&*self.disk, path, text.as_bytes(), 0o644)
+    }
+
     fn remove_empty_parents(&self, path: &Path) {
         let below_root = |parent: &&Path| *parent != self.root && parent.starts_with(&self.root);
         for parent in path.ancestors().skip(1).take_while(below_root) {
             // Fails where something is left in it, as it should.
-            if fs::remove_dir(parent).is_err() {
+            if self.disk.remove_dir(parent).is_err() {
                 break;
             }
         }
@@ -224,20 +257,9 @@ impl StatusFiles {
     }
 }
 
-/// What the file on the disk says; `None` where it cannot be read.
-fn reads(path: &Path) -> Option<Fingerprint> {
-    read(path).ok().map(|documents| timeless::fingerprint(&documents))
-}
-
 /// Whether documents are those that Wharf wrote for a manifest.
 fn speak_of(documents: &[WorkspaceStatus], manifest: &str) -> bool {
     !documents.is_empty() && documents.iter().all(|document| document.metadata.manifest == manifest)
-}
-
-fn read(path: &Path) -> Result<Vec<WorkspaceStatus>, Unreadable> {
-    let mut text = String::new();
-    fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text)).map_err(Unreadable::Io)?;
-    yaml::from_str(&text).map_err(|error| Unreadable::Form(Box::new(error)))
 }
 
 fn is_missing(error: &io::Error) -> bool {

@@ -1,5 +1,7 @@
 //! Which status file belongs to which manifest. Pure.
 
+use crate::disk::UNIQUE;
+
 /// What every status file's name ends in.
 pub(super) const SUFFIX: &str = ".status.yaml";
 
@@ -21,6 +23,12 @@ pub(super) fn manifest_of(status: &str) -> Option<String> {
     let stem = status.strip_suffix(SUFFIX)?;
     let manifest = if is_manifest(stem) { stem.to_owned() } else { format!("{stem}.yaml") };
     is_clean(&manifest).then_some(manifest)
+}
+
+/// Whether a name is that of a temporary file which [`crate::disk::replace`] left behind in place of a status file.
+pub(super) fn is_temporary(name: &str) -> bool {
+    let Some((stem, unique)) = name.strip_prefix('.').and_then(|name| name.rsplit_once('.')) else { return false };
+    stem.ends_with(SUFFIX) && unique.len() == UNIQUE && unique.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn is_manifest(path: &str) -> bool {
@@ -53,6 +61,14 @@ mod tests {
         for (manifest, status) in pairs {
             assert_eq!(status_of(manifest).as_deref(), Some(status));
             assert_eq!(manifest_of(status).as_deref(), Some(manifest), "{status}");
+        }
+    }
+
+    #[test]
+    fn temporary_files_are_told_by_their_names() {
+        assert!(is_temporary(".api-dev.status.yaml.aB3xYz"));
+        for name in [".api-dev.status.yaml", "api-dev.status.yaml.aB3xYz", ".x.yaml.aB3xYz", ".x.status.yaml.swp"] {
+            assert!(!is_temporary(name), "{name}");
         }
     }
 

@@ -1,20 +1,19 @@
 //! Finding status files in a tree.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirEntry};
-use std::os::unix::fs::MetadataExt;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::StatusFileError;
-use super::names::SUFFIX;
-use super::replace::is_temporary;
+use super::names::{SUFFIX, is_temporary};
+use crate::disk::{Disk, Entry, Kind};
 
 /// What was found below a root.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     /// Status files: the path relative to the root with `/` between components, and the whole path. Sorted.
     pub(super) status_files: Vec<(String, PathBuf)>,
-    /// Temporary files of [`super::replace`].
+    /// Temporary files that [`crate::disk::replace`] left behind.
     pub(super) temporaries: Vec<PathBuf>,
 }
 
@@ -24,21 +23,22 @@ pub(super) struct Listing {
 /// # Errors
 /// When the root cannot be listed. Directories below that cannot be listed (or were removed meanwhile) are left out:
 /// nothing is concluded from a status file that is not there.
-pub(super) fn walk(root: &Path) -> Result<Listing, StatusFileError> {
+pub(super) fn walk(disk: &dyn Disk, root: &Path) -> Result<Listing, StatusFileError> {
     let mut listing = Listing::default();
     let mut seen = BTreeSet::new();
     let mut waiting = vec![(root.to_owned(), String::new())];
     while let Some((directory, prefix)) = waiting.pop() {
-        let entries = match fs::read_dir(&directory) {
-            Ok(entries) => entries,
+        let is_new = disk.metadata(&directory).map_or(true, |metadata| seen.insert(metadata.identity));
+        if !is_new {
+            continue;
+        }
+        let listed = disk.list(&directory, &mut |entry| {
+            waiting.extend(listing.take(disk, entry, &prefix));
+            ControlFlow::Continue(())
+        });
+        match listed {
             Err(source) if prefix.is_empty() => return Err(StatusFileError::List { path: directory, source }),
-            Err(_) => continue,
-        };
-        let is_new = fs::metadata(&directory).is_ok_and(|metadata| seen.insert((metadata.dev(), metadata.ino())));
-        if is_new {
-            for entry in entries.flatten() {
-                waiting.extend(listing.take(&entry, &prefix));
-            }
+            Ok(()) | Err(_) => {}
         }
     }
     listing.status_files.sort_unstable();
@@ -48,17 +48,18 @@ pub(super) fn walk(root: &Path) -> Result<Listing, StatusFileError> {
 impl Listing {
     /// Takes in an entry; returns it when it is a directory to be listed. Names that are not UTF-8 are none that Wharf
     /// gives.
-    fn take(&mut self, entry: &DirEntry, prefix: &str) -> Option<(PathBuf, String)> {
-        let name = entry.file_name().into_string().ok()?;
-        let kind = entry.file_type().ok()?;
+    fn take(&mut self, disk: &dyn Disk, entry: &dyn Entry, prefix: &str) -> Option<(PathBuf, String)> {
+        let name = entry.name().into_string().ok()?;
+        let kind = entry.kind().ok()?;
         let relative = format!("{prefix}{name}");
-        if kind.is_file() && is_temporary(&name) {
+        let leads_to_directory = || disk.metadata(&entry.path()).is_ok_and(|found| found.kind == Kind::Directory);
+        if kind == Kind::File && is_temporary(&name) {
             self.temporaries.push(entry.path());
         } else if name.starts_with('.') {
             return None;
-        } else if kind.is_file() && name.len() > SUFFIX.len() && name.ends_with(SUFFIX) {
+        } else if kind == Kind::File && name.len() > SUFFIX.len() && name.ends_with(SUFFIX) {
             self.status_files.push((relative, entry.path()));
-        } else if kind.is_dir() || (kind.is_symlink() && entry.path().is_dir()) {
+        } else if kind == Kind::Directory || (kind == Kind::Link && leads_to_directory()) {
             return Some((entry.path(), relative + "/"));
         }
         None

@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::database::Database;
+use super::database::SledDatabase;
+use super::folder::Folder;
 use super::format::Format;
 use super::open::open_checked;
 use super::{Record, StoreError};
@@ -20,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// The records of a database that another process may be writing; `None` when there is none.
 pub(super) fn read_copy(directory: &Path) -> Result<Option<BTreeMap<Name, Record>>, StoreError> {
-    if !Database::exists(directory) {
+    if !SledDatabase::exists(directory) {
         return Ok(None);
     }
     // Before copying: what a newer Wharf wrote may not even look like a database to this one.
@@ -32,7 +33,7 @@ pub(super) fn read_copy(directory: &Path) -> Result<Option<BTreeMap<Name, Record
         attempts_left -= 1;
         match read_one_copy(directory, attempts_left == 0) {
             // It went away while it was copied: it was set aside, or removed.
-            Ok(None) | Err(_) if !Database::exists(directory) => return Ok(None),
+            Ok(None) | Err(_) if !SledDatabase::exists(directory) => return Ok(None),
             Ok(None) | Err(StoreError::Corrupt { .. }) if attempts_left > 0 => std::thread::sleep(PAUSE),
             outcome => return outcome,
         }
@@ -53,7 +54,7 @@ fn read_one_copy(directory: &Path, changing_is_fine: bool) -> Result<Option<BTre
     if !changing_is_fine && files(directory).map_err(unreadable)? != before {
         return Ok(None);
     }
-    let records = open_checked(copy.path()).map_err(|error| renamed(error, directory))?.records;
+    let records = open_checked(&Folder::copy(copy.path())).map_err(|error| renamed(error, directory))?.records;
     Ok(Some(records))
 }
 

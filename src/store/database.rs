@@ -16,9 +16,7 @@ use super::StoreError;
 use super::encoding::FLUSH;
 use super::error::is_full;
 use super::format::{Acknowledged, Format};
-
-/// Puts and, without a value, removals.
-pub(super) type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+use super::medium::{Changes, Database, Pair, corrupt};
 
 /// Far more than the records of a thousand workspaces; sled's default is 1 GiB.
 const CACHE_BYTES: u64 = 16 << 20;
@@ -29,14 +27,14 @@ const FLUSH_EVERY: Duration = Duration::from_millis(500);
 /// How long the lock of an earlier handle is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
-/// An open database.
-pub(super) struct Database {
+/// An open sled database.
+pub(super) struct SledDatabase {
     directory: PathBuf,
     db: sled::Db,
     acknowledged: Acknowledged,
 }
 
-impl Database {
+impl SledDatabase {
     /// Whether there is a database in a directory, rather than the beginnings of one.
     pub(super) fn exists(directory: &Path) -> bool {
         ["format.json", "conf", "db"].iter().any(|file| directory.join(file).exists())
@@ -69,10 +67,6 @@ impl Database {
         Ok(database)
     }
 
-    pub(super) fn directory(&self) -> &Path {
-        &self.directory
-    }
-
     fn check_acknowledged(&self) -> Result<(), StoreError> {
         let bytes = self.get(FLUSH)?.unwrap_or_default();
         let found = bytes.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
@@ -80,11 +74,17 @@ impl Database {
         if found >= expected {
             return Ok(());
         }
-        Err(self.corrupt(format!("it ends at flush {found}, though flush {expected} was acknowledged")))
+        let why = format!("it ends at flush {found}, though flush {expected} was acknowledged");
+        Err(corrupt(&self.directory, why))
+    }
+}
+
+impl Database for SledDatabase {
+    fn path(&self) -> &Path {
+        &self.directory
     }
 
-    /// Makes several changes, all or none.
-    pub(super) fn write(&self, changes: &Changes) -> Result<(), StoreError> {
+    fn write(&self, changes: &Changes) -> Result<(), StoreError> {
         let mut batch = sled::Batch::default();
         for (key, value) in changes {
             match value {
@@ -95,32 +95,23 @@ impl Database {
         self.db.apply_batch(batch).map_err(|error| convert(&self.directory, "write", error))
     }
 
-    /// Makes everything written before durable; after it returns, losing any of it is noticed.
-    pub(super) fn flush(&mut self) -> Result<(), StoreError> {
+    fn flush(&mut self) -> Result<(), StoreError> {
         let next = self.acknowledged.number() + 1;
         let flushed = self.db.insert(FLUSH, &next.to_be_bytes()).and_then(|_| self.db.flush());
         flushed.map_err(|error| convert(&self.directory, "flush", error))?;
         self.acknowledged.advance(next)
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let value = self.db.get(key).map_err(|error| convert(&self.directory, "read", error))?;
         Ok(value.map(|value| value.to_vec()))
     }
 
-    /// The entries whose keys begin with a prefix, in the order of their keys.
-    pub(super) fn scan(
-        &self,
-        prefix: &[u8],
-    ) -> impl DoubleEndedIterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> {
-        self.db.scan_prefix(prefix).map(|entry| match entry {
+    fn scan(&self, prefix: &[u8]) -> Box<dyn DoubleEndedIterator<Item = Pair> + '_> {
+        Box::new(self.db.scan_prefix(prefix).map(|entry| match entry {
             Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
             Err(error) => Err(convert(&self.directory, "read", error)),
-        })
-    }
-
-    pub(super) fn corrupt(&self, why: String) -> StoreError {
-        StoreError::Corrupt { path: self.directory.clone(), why }
+        }))
     }
 }
 

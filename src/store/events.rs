@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::StoreError;
-use super::database::{Changes, Database};
 use super::encoding::{EVENTS, decode_event, encode, event_key, parse_event_key};
+use super::medium::{Changes, Database, corrupt};
 use crate::model::event::Occurrence;
 use crate::model::time::Time;
 use crate::model::{EventRecord, Name};
@@ -41,12 +41,12 @@ struct Entry {
 
 impl EventIndex {
     /// Reads the index off a database.
-    pub(super) fn read(database: &Database) -> Result<Self, StoreError> {
+    pub(super) fn read(database: &dyn Database) -> Result<Self, StoreError> {
         let mut index = Self::default();
         for entry in database.scan(EVENTS) {
             let (key, _) = entry?;
             let (sequence, name) = parse_event_key(&key)
-                .ok_or_else(|| database.corrupt(format!("`{}` is no event's key", key.escape_ascii())))?;
+                .ok_or_else(|| corrupt(database.path(), format!("`{}` is no event's key", key.escape_ascii())))?;
             index.insert(sequence, name);
         }
         Ok(index)
@@ -73,13 +73,18 @@ impl EventIndex {
     }
 
     /// Up to `limit` events of a workspace, newest first.
-    pub(super) fn of(&self, database: &Database, name: &Name, limit: usize) -> Result<Vec<EventRecord>, StoreError> {
+    pub(super) fn of(
+        &self,
+        database: &dyn Database,
+        name: &Name,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, StoreError> {
         let keys = self.newest(name).map(|sequence| event_key(sequence, name));
         read(database, keys).take(limit).collect()
     }
 
     /// Up to `limit` events of all workspaces, newest first.
-    pub(super) fn all(&self, database: &Database, limit: usize) -> Result<Vec<(Name, EventRecord)>, StoreError> {
+    pub(super) fn all(&self, database: &dyn Database, limit: usize) -> Result<Vec<(Name, EventRecord)>, StoreError> {
         let events = self.all.iter().rev().filter_map(|(sequence, name)| {
             let event = read(database, std::iter::once(event_key(*sequence, name))).next()?;
             Some(event.map(|event| (name.clone(), event)))
@@ -90,7 +95,7 @@ impl EventIndex {
     /// The changes that log an occurrence, for [`Self::apply`] once they are written.
     pub(super) fn append(
         &self,
-        database: &Database,
+        database: &dyn Database,
         name: &Name,
         occurrence: Occurrence,
         now: Timestamp,
@@ -110,7 +115,7 @@ impl EventIndex {
     /// The newest event of the window that an occurrence repeats.
     fn find_equal(
         &self,
-        database: &Database,
+        database: &dyn Database,
         name: &Name,
         occurrence: &Occurrence,
     ) -> Result<Option<(u64, EventRecord)>, StoreError> {
@@ -163,7 +168,7 @@ fn first(occurrence: Occurrence, now: Time) -> EventRecord {
 
 /// The events under some keys; those that a later version wrote in words unknown here are left out.
 fn read(
-    database: &Database,
+    database: &dyn Database,
     keys: impl Iterator<Item = Vec<u8>>,
 ) -> impl Iterator<Item = Result<EventRecord, StoreError>> {
     keys.filter_map(|key| match database.get(&key) {

@@ -1,13 +1,14 @@
 //! The two small files beside the database: what wrote it, and how far it was acknowledged.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
+use crate::disk::{Host, replace};
 
 /// The schema this version reads and writes. Raised when what is stored changes so that older versions would
 /// misread it; [`Format::check`] is then the place that migrates from the one before.
@@ -16,13 +17,14 @@ pub(super) const SCHEMA: u32 = 1;
 /// Which Wharf wrote a database. A file of its own, so that a newer database is refused without opening it: opening
 /// writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Format {
+pub struct Format {
     schema: u32,
     wharf: String,
 }
 
 impl Format {
-    pub(super) fn ours() -> Self {
+    /// What this program writes.
+    pub fn ours() -> Self {
         Self { schema: SCHEMA, wharf: env!("CARGO_PKG_VERSION").to_owned() }
     }
 
@@ -77,11 +79,8 @@ impl Format {
     pub(super) fn write(&self, directory: &Path) -> Result<(), StoreError> {
         let path = Self::path(directory);
         let write = || {
-            let mut file = tempfile::NamedTempFile::new_in(directory)?;
-            serde_json::to_writer(&mut file, self)?;
-            file.write_all(b"\n")?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
+            let text = [serde_json::to_vec(self)?, b"\n".to_vec()].concat();
+            replace(&Host, &path, &text, 0o600)?;
             File::open(directory)?.sync_all()
         };
         write().map_err(|error| StoreError::io("write", &path, error))

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::copy;
-use super::database::{Changes, Database};
 use super::encoding::{encode, record_key};
 use super::events::EventIndex;
+use super::folder::{Folder, directory};
 use super::format::Format;
-use super::open::{Live, Outcome, directory, open_checked, open_or_begin, read_records};
+use super::medium::{Changes, Database, Medium};
+use super::open::{Live, Outcome, open_checked, open_or_begin, read_records};
 use super::{Lock, Record, StoreError};
 use crate::model::event::Occurrence;
 use crate::model::{EventRecord, Name};
@@ -37,10 +39,9 @@ pub struct Store {
 }
 
 struct Shared {
-    directory: PathBuf,
     state: Mutex<State>,
-    /// Released when the last handle is gone.
-    lock: Lock,
+    /// Let go of after the database.
+    medium: Arc<dyn Medium>,
 }
 
 struct State {
@@ -54,7 +55,7 @@ struct State {
 }
 
 struct Connection {
-    database: Database,
+    database: Box<dyn Database>,
     events: EventIndex,
 }
 
@@ -110,8 +111,13 @@ impl Store {
     /// [`StoreError::Newer`], [`StoreError::Full`], [`StoreError::Busy`] and [`StoreError::Io`]. Damage is no error,
     /// see [`Outcome::Rebuilt`]. After `Full`, call again: nothing is held back by the failed attempt.
     pub fn open(lock: &Lock) -> Result<Opened, StoreError> {
-        let (Live { database, events, records }, outcome) = open_or_begin(lock)?;
-        Ok(Opened { store: Self::new(lock.clone(), database, events), outcome, records })
+        Self::open_on(Arc::new(Folder::of(lock.clone())))
+    }
+
+    /// Opens the store that is kept in a medium, or begins one, as [`Self::open`] does.
+    pub fn open_on(medium: Arc<dyn Medium>) -> Result<Opened, StoreError> {
+        let (Live { database, events, records }, outcome) = open_or_begin(&*medium)?;
+        Ok(Opened { store: Self::new(medium, database, events), outcome, records })
     }
 
     /// A store in a temporary directory, for trying something out.
@@ -124,15 +130,14 @@ impl Store {
         Ok(Scratch { store, directory })
     }
 
-    fn new(lock: Lock, database: Database, events: EventIndex) -> Self {
+    fn new(medium: Arc<dyn Medium>, database: Box<dyn Database>, events: EventIndex) -> Self {
         let state = State {
             connection: Some(Connection { database, events }),
             pending: BTreeMap::new(),
             pending_bytes: 0,
             full_until: None,
         };
-        let directory = directory(lock.state_dir());
-        Self { shared: Arc::new(Shared { directory, state: Mutex::new(state), lock }) }
+        Self { shared: Arc::new(Shared { medium, state: Mutex::new(state) }) }
     }
 
     /// What is remembered about the workspaces of a state directory, without its lock: for looking while a controller
@@ -147,12 +152,12 @@ impl Store {
     /// Whether the state directory is still the one that was locked. When it was removed or replaced, another controller may
     /// run, and what is written here is lost.
     pub fn is_in_possession(&self) -> bool {
-        self.shared.lock.is_in_place()
+        self.shared.medium.is_in_possession()
     }
 
     /// All records.
     pub fn load_all(&self) -> Result<BTreeMap<Name, Record>, StoreError> {
-        self.with(|connection| read_records(&connection.database, &Format::ours()))
+        self.with(|connection| read_records(&*connection.database, &Format::ours()))
     }
 
     /// Changes records.
@@ -160,7 +165,7 @@ impl Store {
         if batch.is_empty() {
             return Ok(());
         }
-        self.state().write(&self.shared.directory, |_| Ok(batch.changes.clone()))
+        self.state().write(&*self.shared.medium, |_| Ok(batch.changes.clone()))
     }
 
     /// Forgets one workspace's record, see [`Batch::remove`].
@@ -176,24 +181,24 @@ impl Store {
     /// that one up and makes it the newest. The oldest events give way beyond
     /// [`MAX_EVENTS_PER_WORKSPACE`](super::MAX_EVENTS_PER_WORKSPACE) and [`MAX_EVENTS`](super::MAX_EVENTS).
     pub fn append(&self, name: &Name, occurrence: Occurrence, now: Timestamp) -> Result<(), StoreError> {
-        self.state().write(&self.shared.directory, |connection| {
-            connection.events.append(&connection.database, name, occurrence, now)
+        self.state().write(&*self.shared.medium, |connection| {
+            connection.events.append(&*connection.database, name, occurrence, now)
         })
     }
 
     /// Up to `limit` events of a workspace, newest first.
     pub fn events_of(&self, name: &Name, limit: usize) -> Result<Vec<EventRecord>, StoreError> {
-        self.with(|connection| connection.events.of(&connection.database, name, limit))
+        self.with(|connection| connection.events.of(&*connection.database, name, limit))
     }
 
     /// Up to `limit` events of all workspaces, newest first.
     pub fn all_events(&self, limit: usize) -> Result<Vec<(Name, EventRecord)>, StoreError> {
-        self.with(|connection| connection.events.all(&connection.database, limit))
+        self.with(|connection| connection.events.all(&*connection.database, limit))
     }
 
     /// Makes all that was written before durable. Called before an intent that destroys something is acted on.
     pub fn flush(&self) -> Result<(), StoreError> {
-        self.state().flush(&self.shared.directory)
+        self.state().flush(&*self.shared.medium)
     }
 
     /// A panic in the middle of a change leaves a handle nobody can vouch for: it is opened again like a failed one.
@@ -207,7 +212,7 @@ impl Store {
     }
 
     fn with<T>(&self, read: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.state().with(&self.shared.directory, read)
+        self.state().with(&*self.shared.medium, read)
     }
 }
 
@@ -215,15 +220,15 @@ impl State {
     /// Uses the connection, opening it first where an earlier error closed it, and closes it on an error.
     fn with<T>(
         &mut self,
-        directory: &Path,
+        medium: &dyn Medium,
         operation: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         if self.full_until.is_some_and(|until| Instant::now() < until) {
-            return Err(StoreError::Full { path: directory.into() });
+            return Err(StoreError::Full { path: medium.path().into() });
         }
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.reopen(directory).inspect_err(|error| self.note(error))?,
+            None => self.reopen(medium).inspect_err(|error| self.note(error))?,
         };
         let outcome = operation(&mut connection);
         match &outcome {
@@ -241,20 +246,20 @@ impl State {
     }
 
     /// Opens the database again, and writes again what was not known to be durable.
-    fn reopen(&self, directory: &Path) -> Result<Connection, StoreError> {
-        let Live { database, .. } = open_checked(directory)?;
+    fn reopen(&self, medium: &dyn Medium) -> Result<Connection, StoreError> {
+        let Live { database, .. } = open_checked(medium)?;
         database.write(&self.pending.clone().into_iter().collect())?;
         // Read after the writing: the failed batch itself may have reached the disk, too.
-        let events = EventIndex::read(&database)?;
+        let events = EventIndex::read(&*database)?;
         Ok(Connection { database, events })
     }
 
     fn write(
         &mut self,
-        directory: &Path,
+        medium: &dyn Medium,
         changes: impl FnOnce(&Connection) -> Result<Changes, StoreError>,
     ) -> Result<(), StoreError> {
-        let written = self.with(directory, |connection| {
+        let written = self.with(medium, |connection| {
             let changes = changes(connection)?;
             connection.database.write(&changes)?;
             connection.events.apply(&changes);
@@ -266,16 +271,16 @@ impl State {
         }
         if self.pending_bytes > MAX_PENDING_BYTES {
             // Not this write's failure: it is kept, and the next call meets the error.
-            let _ = self.flush(directory);
+            let _ = self.flush(medium);
         }
         Ok(())
     }
 
-    fn flush(&mut self, directory: &Path) -> Result<(), StoreError> {
+    fn flush(&mut self, medium: &dyn Medium) -> Result<(), StoreError> {
         if self.pending.is_empty() && self.connection.is_some() {
             return Ok(());
         }
-        self.with(directory, |connection| connection.database.flush())?;
+        self.with(medium, |connection| connection.database.flush())?;
         self.pending.clear();
         self.pending_bytes = 0;
         Ok(())
@@ -284,6 +289,6 @@ impl State {
 
 impl fmt::Debug for Store {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Store").field("directory", &self.shared.directory).finish_non_exhaustive()
+        formatter.debug_struct("Store").field("path", &self.shared.medium.path()).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Memory: what is remembered about workspaces between runs. Losing it loses history, never a workspace.
 //!
 //! The only room that uses sled, and in it only `database.rs` names it. What the other files add to a plain
-//! key-value store: one owner at a time ([`Lock`]), a database that is set aside when it is damaged and refused when
+//! key-value store ([`Medium`]): one owner at a time ([`Lock`]), a database that is set aside when it is damaged and refused when
 //! it is newer than this program ([`Outcome`], [`StoreError::Newer`]), acknowledged writes that are never lost
 //! silently, and a handle that outlives a full disk ([`StoreError::Full`]).
 //!
@@ -20,18 +20,23 @@ mod database;
 mod encoding;
 mod error;
 mod events;
+mod folder;
 mod format;
 mod handle;
 mod holder;
 mod lock;
+mod medium;
 mod open;
 mod record;
+pub mod simulated;
 
 pub use confirmation::{confirm, confirmed, forget_confirmed};
 pub use error::StoreError;
 pub use events::{DEDUPLICATION_WINDOW, MAX_EVENTS, MAX_EVENTS_PER_WORKSPACE};
+pub use format::Format;
 pub use handle::{Batch, Opened, Scratch, Store};
 pub use holder::Holder;
 pub use lock::Lock;
+pub use medium::{Changes, Database, Medium, Pair};
 pub use open::Outcome;
 pub use record::{Deletion, Failures, Record};

@@ -45,7 +45,7 @@ fn what_is_held_is_known_without_status_files() {
     let got = source.run(&["prune"]);
     assert_eq!((got.code, got.stdout.as_str()), (0, "a\nb\n"), "{got:?}");
     assert!(got.stderr.starts_with("held: too many\n"), "{}", got.stderr);
-    assert!(confirmed(&source.path().join(".wharf")).expect("readable").is_empty());
+    assert!(confirmed(&wharf::disk::Host, &source.path().join(".wharf")).expect("readable").is_empty());
     assert_eq!(source.run(&["prune", "c"]).stderr, "no deletion is held\n");
     let unknown = source.run(&["prune", "aa"]);
     assert!(unknown.code == 1 && unknown.stderr.contains("there is no workspace `aa`"), "{unknown:?}");
@@ -57,7 +57,7 @@ fn exactly_what_is_listed_is_confirmed() {
         let source = remembering();
         let got = source.run(&[&["prune", "--confirm"], choice].concat());
         assert_eq!((got.code, got.stdout.lines().collect::<Vec<_>>()), (0, listed.clone()), "{got:?}");
-        let confirmed = confirmed(&source.path().join(".wharf")).expect("readable");
+        let confirmed = confirmed(&wharf::disk::Host, &source.path().join(".wharf")).expect("readable");
         assert_eq!(confirmed.iter().map(Name::as_str).collect::<Vec<_>>(), listed);
     }
 }

@@ -246,8 +246,8 @@ async fn a_confirmation_in_the_state_directory_is_used_up() {
     rig.delete_all();
     rig.until("held", |rig| rig.log("box").iter().any(|event| event.reason == EventReason::Held)).await;
     let names = ["box".parse().expect("a name")].into();
-    wharf::store::confirm(&rig.state_dir(), &names).expect("writable");
-    rig.send(Input::Confirmed(wharf::store::confirmed(&rig.state_dir()).expect("readable")));
+    wharf::store::confirm(&wharf::disk::Host, &rig.state_dir(), &names).expect("writable");
+    rig.send(Input::Confirmed(wharf::store::confirmed(&wharf::disk::Host, &rig.state_dir()).expect("readable")));
     deleted(&rig).await;
-    assert!(wharf::store::confirmed(&rig.state_dir()).expect("readable").is_empty());
+    assert!(wharf::store::confirmed(&wharf::disk::Host, &rig.state_dir()).expect("readable").is_empty());
 }
