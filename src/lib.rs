@@ -94,4 +94,5 @@ pub mod plan;
 pub mod source;
 pub mod status_file;
 pub mod store;
+pub mod witness;
 pub mod yaml;
