@@ -160,12 +160,20 @@ impl Store {
         self.with(|connection| read_records(&*connection.database, &Format::ours()))
     }
 
-    /// Changes records.
+    /// Changes records. What is remembered already is not written again, so that a controller at rest writes nothing.
     pub fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
         if batch.is_empty() {
             return Ok(());
         }
-        self.state().write(&*self.shared.medium, |_| Ok(batch.changes.clone()))
+        self.state().write(&*self.shared.medium, |connection| {
+            let mut news = Changes::new();
+            for (key, value) in &batch.changes {
+                if connection.database.get(key)? != *value {
+                    news.push((key.clone(), value.clone()));
+                }
+            }
+            Ok(news)
+        })
     }
 
     /// Forgets one workspace's record, see [`Batch::remove`].
@@ -261,6 +269,9 @@ impl State {
     ) -> Result<(), StoreError> {
         let written = self.with(medium, |connection| {
             let changes = changes(connection)?;
+            if changes.is_empty() {
+                return Ok(changes);
+            }
             connection.database.write(&changes)?;
             connection.events.apply(&changes);
             Ok(changes)
