@@ -22,9 +22,10 @@ use super::queue::Queue;
 use super::tools::Tools;
 use super::{Ending, Input};
 use crate::engine::{ContainerSummary, Engine, EngineError, EngineEvent};
-use crate::model::Name;
+use crate::model::{Name, Uid};
 use crate::plan::Reach;
 use crate::source::Snapshot;
+use crate::status_file::StatusFiles;
 use crate::store::{Batch, Store, StoreError};
 
 /// How long to wait before an engine that did not answer is asked again, growing with each failure in a row.
@@ -55,6 +56,8 @@ pub(super) struct Core<E> {
     pub(super) deletions: Deletions,
     /// Deletions that a person confirmed.
     pub(super) confirmed: BTreeSet<Name>,
+    /// The generations that status files of an earlier run tell, by UID: for when the store is lost.
+    pub(super) told_before: BTreeMap<Uid, u64>,
     pub(super) reach: Reach,
     /// Whether what an earlier run left behind has been removed.
     pub(super) tidied: bool,
@@ -66,6 +69,8 @@ pub(super) struct Core<E> {
     pub(super) uids: u64,
     pub(super) passes: JoinSet<Report>,
     pub(super) pass_names: BTreeMap<tokio::task::Id, Name>,
+    /// To tell a pass under way that what it is for has changed.
+    pub(super) revocations: BTreeMap<Name, CancellationToken>,
     /// Events about workspaces that were being worked on when they came.
     pub(super) pending_events: BTreeMap<Name, Vec<(EngineEvent, Instant)>>,
     inbox: mpsc::UnboundedReceiver<Message>,
@@ -94,13 +99,15 @@ impl<E: Engine> Core<E> {
     pub(super) fn new(
         engine: E,
         store: Store,
-        publisher: Publisher,
+        status_files: StatusFiles,
         options: Options,
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
         let (outbox, inbox) = mpsc::unbounded_channel();
         let (progress_sender, progress) = mpsc::unbounded_channel();
         let records = store.load_all()?;
+        let told_before = if records.is_empty() { generations_told(&status_files) } else { BTreeMap::new() };
+        let publisher = Publisher::new(status_files);
         let links = Links::of(records.values());
         let entries =
             records.into_iter().map(|(name, record)| (name.clone(), Entry::new(name, Some(record)))).collect();
@@ -121,6 +128,7 @@ impl<E: Engine> Core<E> {
             source_lost: None,
             deletions: Deletions::new(options.deletion_settle),
             confirmed: BTreeSet::new(),
+            told_before,
             reach: Reach::NotAsked,
             tidied: false,
             reconsider: false,
@@ -128,6 +136,7 @@ impl<E: Engine> Core<E> {
             uids: 0,
             passes: JoinSet::new(),
             pass_names: BTreeMap::new(),
+            revocations: BTreeMap::new(),
             pending_events: BTreeMap::new(),
             inbox,
             outbox,
@@ -359,4 +368,10 @@ impl<E: Engine> Core<E> {
             && self.entries.values().all(|entry| self.is_as_declared(entry));
         Some(if as_declared { Ending::Settled } else { Ending::NotAsDeclared })
     }
+}
+
+/// What status files say of generations; those that cannot be read say nothing.
+fn generations_told(files: &StatusFiles) -> BTreeMap<Uid, u64> {
+    let found = files.read_all().unwrap_or_default().into_iter().filter_map(|found| found.status.ok());
+    found.filter_map(|told| Some((told.metadata.uid?, told.status.observed_generation))).collect()
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::backoff;
 use super::executor::Failure;
@@ -133,6 +134,7 @@ impl Entry {
                 stopped_on_purpose: record.stopped_on_purpose,
                 was_as_declared: self.settled_at == Some(record.generation),
             },
+            revoked: CancellationToken::new(),
         })
     }
 

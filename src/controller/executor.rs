@@ -31,6 +31,8 @@ pub(super) struct Outcome {
     /// The container that was created, if one was.
     pub(super) created: Option<String>,
     pub(super) occurrences: Vec<Occurrence>,
+    /// Whether it was broken off because what it was for had changed.
+    pub(super) was_revoked: bool,
 }
 
 /// Why a pass did not come to its end.
@@ -125,6 +127,11 @@ impl Failure {
 pub(super) async fn execute<E: Engine>(plan: &Plan, job: &Job, tools: &Tools<E>, place: &mut Place) -> Outcome {
     let mut outcome = Outcome::default();
     for step in &plan.steps {
+        // A manifest that is back is not to find its container removed, nor its volumes.
+        if job.revoked.is_cancelled() {
+            outcome.was_revoked = true;
+            break;
+        }
         // What has begun is brought to its end, or a workspace would be left without a container that runs.
         if tools.shutdown.is_cancelled() && !has_begun(&outcome.done) {
             break;
@@ -279,7 +286,8 @@ async fn pull<E: Engine>(image: &ImageReference, job: &Job, tools: &Tools<E>) ->
     tell(PullProgress { fetched_bytes: 0, total_bytes: 0, message: String::new() });
     let pull = tools.images.pull(&tools.engine, image, always, &tell);
     // A pull may take long and does no harm when it is broken off.
-    let result = tools.shutdown.run_until_cancelled(pull).await;
+    let wanted = job.revoked.run_until_cancelled(pull);
+    let result = tools.shutdown.run_until_cancelled(wanted).await.flatten();
     let _ = tools.progress.send((job.name.clone(), None));
     Ok(result.unwrap_or(Ok(()))?)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::inventory::Known;
 use crate::engine::ContainerDetail;
@@ -28,6 +29,8 @@ pub(super) struct Job {
     pub(super) retry: Retry,
     pub(super) restarts: RestartRule,
     pub(super) before: Before,
+    /// Cancelled when what the pass is for has changed.
+    pub(super) revoked: CancellationToken,
 }
 
 /// What earlier passes came to, as far as this one has to know.

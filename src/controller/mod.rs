@@ -95,7 +95,6 @@ pub async fn run<E: Engine>(
     options: Options,
     shutdown: CancellationToken,
 ) -> Result<Ending, ControllerError> {
-    let publisher = publish::Publisher::new(status_files);
-    let core = core::Core::new(engine, store, publisher, options, shutdown)?;
+    let core = core::Core::new(engine, store, status_files, options, shutdown)?;
     Ok(core.run(inputs).await)
 }

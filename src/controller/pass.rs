@@ -35,6 +35,8 @@ pub(super) struct Report {
     pub(super) goal: Goal,
     /// Whether the pass was an attempt, rather than a look while waiting for the next one.
     pub(super) attempted: bool,
+    /// Whether it was broken off because what it was for had changed.
+    pub(super) was_revoked: bool,
     /// What is known of the containers now. `None`: they could not be seen.
     pub(super) seen: Option<Vec<Seen>>,
     pub(super) observed: Observed,
@@ -58,6 +60,7 @@ pub(super) async fn run<E: Engine>(job: Job, tools: Arc<Tools<E>>, mut place: Pl
         generation: job.generation,
         goal: job.goal.clone(),
         attempted: job.retry == Retry::Due,
+        was_revoked: false,
         seen: None,
         observed: Observed::default(),
         died: None,
@@ -110,6 +113,7 @@ async fn pass<E: Engine>(
     report.died = new_death(job, &observed, &plan);
     let outcome = executor::execute(&plan, job, tools, place).await;
     let unclear = after(&mut seen, &outcome);
+    report.was_revoked = outcome.was_revoked;
     report.done = outcome.done;
     report.occurrences = outcome.occurrences;
     if let Some(failure) = outcome.failure {

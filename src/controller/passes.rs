@@ -35,10 +35,18 @@ impl<E: Engine> Core<E> {
         let job = if self.reach == Reach::Answers { self.job(&name) } else { None };
         match job {
             Some(job) => {
+                self.revocations.insert(name.clone(), job.revoked.clone());
                 let handle = self.passes.spawn(pass::run(job, std::sync::Arc::clone(&self.tools), self.tools.place()));
                 self.pass_names.insert(handle.id(), name);
             }
             None => self.queue.done(&name),
+        }
+    }
+
+    /// What a pass under way is for has changed: it ends after the action it is at, and another follows.
+    pub(super) fn revoke_pass(&self, name: &Name) {
+        if let Some(revoked) = self.revocations.get(name) {
+            revoked.cancel();
         }
     }
 
@@ -80,12 +88,14 @@ impl<E: Engine> Core<E> {
             Ok((id, report)) => {
                 let name = report.name.clone();
                 self.pass_names.remove(&id);
+                self.revocations.remove(&name);
                 self.queue.done(&name);
                 self.take_report(report, now);
                 self.replay_events(&name);
             }
             Err(error) => {
                 let Some(name) = self.pass_names.remove(&error.id()) else { return };
+                self.revocations.remove(&name);
                 self.queue.done(&name);
                 self.pass_broke(&name, &error, now);
                 self.replay_events(&name);
@@ -147,7 +157,7 @@ impl<E: Engine> Core<E> {
             Some(_) if report.conflict_is_new => self.enqueue(&name, now.instant),
             Some(failure) if report.attempted => self.take_failure(&name, failure, now),
             Some(failure) => self.take_setback(&name, failure, now),
-            None if report.attempted => self.take_success(&name),
+            None if report.attempted && !report.was_revoked => self.take_success(&name),
             None => {}
         }
         // Only what was seen after the deletion was decided tells that it is over.

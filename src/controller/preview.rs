@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use super::core::Core;
 use super::intake::Slot;
 use super::options::Options;
-use super::publish::Publisher;
 use super::{Input, inbox, pass};
 use crate::engine::{Engine, EngineError};
 use crate::model::Name;
@@ -82,8 +81,8 @@ pub async fn preview<E: Engine>(
         batch.put(name, record);
     }
     store.apply(&batch)?;
-    let publisher = Publisher::new(StatusFiles::new(directory.path(), Some(directory.path())));
-    let mut core = Core::new(engine, store, publisher, options, CancellationToken::new())?;
+    let status_files = StatusFiles::new(directory.path(), Some(directory.path()));
+    let mut core = Core::new(engine, store, status_files, options, CancellationToken::new())?;
     let asked_at = Instant::now();
     let (list, local) = inbox::ask(&core.tools, true).await?;
     core.engine_answers(list, local, asked_at);

@@ -22,6 +22,8 @@ impl<E: Engine> Core<E> {
             Input::Reading(Reading::Complete(snapshot)) => {
                 if self.source_lost.take().is_some() {
                     tracing::info!("the source can be read again");
+                    // With it came back status files that were to be removed while it was away.
+                    self.tidied = false;
                 }
                 self.snapshot = Some(snapshot);
                 self.consider_snapshot();
@@ -70,11 +72,14 @@ impl<E: Engine> Core<E> {
         self.delete_missing(&intake.missing, empty, now, &mut changes);
         self.links = Links::of(self.entries.values().filter_map(|entry| entry.record.as_ref()));
         let before = std::mem::replace(&mut self.files, intake.files);
+        // A source that was empty because something was not mounted brings its status files back, too.
+        self.tidied &= !(before.is_empty() && !self.files.is_empty());
         self.record_changes(&changes);
         // A file whose status shows something else now, be it one that is gone.
         let differs = |path: &&String| before.get(*path) != self.files.get(*path);
         let files: BTreeSet<String> = before.keys().chain(self.files.keys()).filter(differs).cloned().collect();
         for name in &changes.touched {
+            self.revoke_pass(name);
             self.enqueue(name, now.instant);
         }
         self.publish_files(changes.files.into_iter().chain(files));
@@ -122,6 +127,7 @@ impl<E: Engine> Core<E> {
             if entry.record.is_none() && answers {
                 let record = self.begin_life(name, declared, now, changes);
                 entry.record = Some(record);
+                changes.is_to_be_durable = true;
                 changes.touch(name);
             } else if update(&mut entry, declared, changes) || moved {
                 changes.touch(name);
@@ -132,17 +138,14 @@ impl<E: Engine> Core<E> {
 
     /// The record of a workspace that is not remembered: taken over from its container where there is one, else new.
     fn begin_life(&mut self, name: &Name, declared: &Declared, now: Moment, changes: &mut Changes) -> Record {
-        let adopted = self.inventory.named(name).find_map(|container| {
-            let uid = Uid::new(container.labels.get(labels::UID)?);
-            let generation = container.labels.get(labels::GENERATION)?.parse::<u64>().ok()?;
-            Some((uid, generation, container.labels.get(labels::SPEC_HASH).cloned()))
-        });
-        let (uid, generation) = match adopted {
-            Some((uid, generation, hash)) => {
+        let (uid, generation) = match self.adopted(name) {
+            Some(Adopted { uid, generation, hash }) => {
                 let message = format!("existing container taken over by its labels, UID {uid}");
                 changes.occurrences.push((name.clone(), Occurrence::normal(EventReason::Adopted, message)));
                 let same = hash.as_deref() == Some(self.template(declared, &uid, generation).as_str());
-                (uid, if same { generation } else { generation + 1 })
+                // What was changed in place has a generation that no label tells, but a status does.
+                let told = self.told_before.get(&uid).copied().unwrap_or(0);
+                (uid, if same && told <= generation { generation } else { generation.max(told) + 1 })
             }
             None => (self.new_uid(now), 1),
         };
@@ -165,6 +168,19 @@ impl<E: Engine> Core<E> {
             container: None,
             last_action: None,
         }
+    }
+
+    /// The container that a workspace without memory goes on with. Where several carry its name in their labels, the one that
+    /// has the workspace's name itself.
+    fn adopted(&self, name: &Name) -> Option<Adopted> {
+        let own_name = self.options.scope.container_name(name);
+        let candidates = self.inventory.named(name).filter_map(|container| {
+            let uid = Uid::new(container.labels.get(labels::UID)?);
+            let generation = container.labels.get(labels::GENERATION)?.parse::<u64>().ok()?;
+            let adopted = Adopted { uid, generation, hash: container.labels.get(labels::SPEC_HASH).cloned() };
+            Some((container.name == own_name, adopted))
+        });
+        candidates.max_by_key(|(has_name, adopted)| (*has_name, adopted.generation)).map(|(_, adopted)| adopted)
     }
 
     fn template(&self, declared: &Declared, uid: &Uid, generation: u64) -> crate::model::hash::Fingerprint {
@@ -238,13 +254,15 @@ impl<E: Engine> Core<E> {
                 record.deletion = Some(Deletion { time: now.wall.into(), cause });
                 entry.forget_failures();
                 changes.deletions.insert(name.clone());
+                changes.is_to_be_durable = true;
                 changes.touch(name);
                 self.deletions.note(now.instant);
             }
         }
     }
 
-    /// Stores what changed, durably where something will be destroyed because of it.
+    /// Stores what changed, durably where something will be destroyed because of it or a life began: its UID must be known
+    /// before there is a container that carries it.
     fn record_changes(&mut self, changes: &Changes) {
         let mut batch = Batch::default();
         for name in &changes.touched {
@@ -255,7 +273,7 @@ impl<E: Engine> Core<E> {
         for (name, occurrence) in &changes.occurrences {
             self.log(name, occurrence.clone());
         }
-        let durable = !changes.deletions.is_empty();
+        let durable = changes.is_to_be_durable;
         let result = self.store.apply(&batch).and_then(|()| if durable { self.store.flush() } else { Ok(()) });
         if let Err(error) = result {
             tracing::error!("not remembered, going on without: {error}");
@@ -282,6 +300,13 @@ impl<E: Engine> Core<E> {
     }
 }
 
+/// What a container says about the workspace it was made for.
+struct Adopted {
+    uid: Uid,
+    generation: u64,
+    hash: Option<String>,
+}
+
 /// What one reading changed.
 #[derive(Debug, Default)]
 struct Changes {
@@ -292,6 +317,8 @@ struct Changes {
     occurrences: Vec<(Name, Occurrence)>,
     /// Workspaces whose deletion was decided.
     deletions: BTreeSet<Name>,
+    /// Whether it must not be forgotten, whatever happens to the process.
+    is_to_be_durable: bool,
 }
 
 impl Changes {

@@ -143,12 +143,15 @@ impl StatusFiles {
         Ok(Written::Written)
     }
 
-    /// Removes the status file of a manifest; that there is none is fine.
+    /// Removes the status file of a manifest; that there is none is fine, unless the whole source is away: with it the file comes
+    /// back.
     pub fn remove(&self, manifest: &str) -> Result<(), StatusFileError> {
         let path = self.path_of(manifest)?;
         self.known().remove(manifest);
         match self.disk.remove_file(&path) {
-            Err(source) if !is_missing(&source) => return Err(StatusFileError::Remove { path, source }),
+            Err(source) if !is_missing(&source) || self.is_away() => {
+                return Err(StatusFileError::Remove { path, source });
+            }
             _ => {}
         }
         if self.own_tree {
@@ -212,6 +215,11 @@ impl StatusFiles {
             }
             listing => listing,
         }
+    }
+
+    /// Whether the source cannot be reached. A tree of its own is made as needed.
+    fn is_away(&self) -> bool {
+        !self.own_tree && self.disk.metadata(&self.root).is_err()
     }
 
     fn stamp_of(&self, path: &Path) -> Option<Stamp> {

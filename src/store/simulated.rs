@@ -66,7 +66,7 @@ impl Simulated {
         self.vault().is_full = is_full;
     }
 
-    /// Damages what is stored: the next opening finds out.
+    /// Damages what is stored: the next opening finds out, and only setting it aside helps.
     pub fn damage(&self, why: &str) {
         self.vault().damage = Some(why.to_owned());
     }
@@ -173,8 +173,8 @@ impl Medium for Simulated {
 
     fn open(&self) -> Result<Box<dyn Database>, StoreError> {
         let mut vault = self.vault();
-        if let Some(why) = vault.damage.take() {
-            return Err(corrupt(&self.path, why));
+        if let Some(why) = &vault.damage {
+            return Err(corrupt(&self.path, why.clone()));
         }
         if vault.is_full {
             return Err(StoreError::Full { path: self.path.clone() });
@@ -185,7 +185,7 @@ impl Medium for Simulated {
 
     fn set_aside(&self) -> Result<PathBuf, StoreError> {
         let mut vault = self.vault();
-        vault.format = None;
+        (vault.format, vault.damage) = (None, None);
         vault.durable.clear();
         vault.lose_the_rest();
         vault.set_aside += 1;

@@ -32,9 +32,12 @@ impl World {
         let Some(uid) = self.get(id).ok().and_then(|container| container.label(labels::UID)).map(str::to_owned) else {
             return;
         };
+        // A copy that somebody else made for themselves is theirs.
+        let owned =
+            |container: &Container| self.owner.is_none() || container.label(labels::INSTANCE) == self.owner.as_deref();
         let names = |counts: fn(&Container) -> bool| -> Vec<String> {
             self.of_uid(&uid)
-                .filter(|container| counts(container))
+                .filter(|container| owned(container) && counts(container))
                 .map(|container| container.name.to_string())
                 .collect()
         };
