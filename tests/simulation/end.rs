@@ -1,0 +1,159 @@
+//! How a run ends: as declared, in bounded time, and then nothing more is done or written.
+
+use std::time::Duration;
+
+use wharf::engine::ContainerDetail;
+use wharf::model::labels;
+use wharf::model::status::{ConditionType, ContainerState, WorkspaceStatus};
+
+use crate::scenario::{CANARY, Spec, State};
+use crate::world::{SOURCE, World};
+
+/// How long after the last fault everything is as declared. The longest waits are a minute for a container whose creation was
+/// never answered and half a minute until a name that was taken is tried again.
+const CONVERGENCE: Duration = Duration::from_secs(150);
+/// How often a workspace may be looked at or acted on until then.
+const CALLS_EACH: usize = 120;
+/// Two resyncs and an audit.
+const REST: Duration = Duration::from_secs(25);
+
+impl World {
+    pub async fn come_to_rest(&mut self) {
+        let begun = self.elapsed();
+        let calls = self.stage.engine.calls().len();
+        while let Err(why) = self.is_as_declared() {
+            if self.is_over() {
+                return;
+            }
+            if self.elapsed() - begun > CONVERGENCE {
+                return self.judge.violate(10, format!("not as declared after {CONVERGENCE:?}: {why}"));
+            }
+            self.pass(Duration::from_secs(3)).await;
+        }
+        let calls = self.stage.engine.calls().len() - calls;
+        let bound = CALLS_EACH * (self.wanted.len() + 2);
+        if calls > bound {
+            self.judge.violate(10, format!("{calls} calls until all was as declared, more than {bound}"));
+        }
+        // What was done last is written down.
+        self.pass(Duration::from_secs(12)).await;
+        let (mutations, writes) = (self.stage.engine.mutations(), self.writes());
+        self.pass(REST).await;
+        if self.is_over() {
+            return;
+        }
+        if self.stage.engine.mutations() != mutations {
+            let calls = self.stage.engine.calls();
+            let last: Vec<String> = calls.iter().rev().take(12).map(ToString::to_string).collect();
+            self.judge.violate(10, format!("acts though all is as declared; newest first: {}", last.join(", ")));
+        }
+        if self.writes() != writes {
+            self.judge.violate(10, format!("writes though nothing changes: {writes:?}, then {:?}", self.writes()));
+        }
+        if let Err(why) = self.is_as_declared() {
+            self.judge.violate(10, format!("did not stay as declared: {why}"));
+        }
+        if self.stage.medium.contains(CANARY.as_bytes()) {
+            self.judge.violate(13, "the secret is in the store");
+        }
+    }
+
+    fn is_as_declared(&self) -> Result<(), String> {
+        let containers = self.stage.engine.snapshot();
+        for name in ["a", "b", "c", "d", "e"] {
+            let ours = |it: &&ContainerDetail| {
+                it.labels.get(labels::WORKSPACE).is_some_and(|own| own == name)
+                    && it.labels.get(labels::INSTANCE).is_some_and(|own| own == self.stage.instance.as_str())
+            };
+            let ours: Vec<&ContainerDetail> = containers.iter().filter(ours).collect();
+            self.check_workspace(name, &ours).map_err(|why| format!("{name}: {why}"))?;
+        }
+        for (id, (_, name)) in &self.strangers {
+            if !containers.iter().any(|it| it.id == *id) {
+                return Err(format!("the stranger {name} is gone"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_workspace(&self, name: &str, containers: &[&ContainerDetail]) -> Result<(), String> {
+        let statuses = self.statuses(name)?;
+        let uid = statuses.iter().find_map(|status| status.metadata.uid.as_ref().map(ToString::to_string));
+        let own = |it: &&&ContainerDetail| match &uid {
+            Some(uid) => it.labels.get(labels::UID) == Some(uid),
+            // Whatever a stranger has copied.
+            None => !self.resembling.contains(&it.id),
+        };
+        let containers: Vec<&ContainerDetail> = containers.iter().filter(own).copied().collect();
+        let Some(wanted) = self.wanted.get(name) else {
+            // What nobody remembers is nobody's to delete: it is told of as an orphan.
+            let is_orphan = self.has_lost_memory;
+            ensure(containers.is_empty() || is_orphan, || {
+                format!("it was deleted, but there is {}", containers[0].name)
+            })?;
+            return ensure(statuses.is_empty() || is_orphan, || "it was deleted, but there is its status".to_owned());
+        };
+        let [status] = statuses.as_slice() else { return Err(format!("{} statuses", statuses.len())) };
+        self.check_containers(name, wanted, &containers)?;
+        let status = &status.status;
+        if self.is_waiting(wanted) {
+            return Ok(());
+        }
+        let says = |kind| status.condition(kind).map(|it| format!("{:?} {} {}", it.status, it.reason, it.message));
+        for kind in [ConditionType::Accepted, ConditionType::Reconciled] {
+            ensure(status.is(kind), || format!("{kind:?} is {:?}", says(kind)))?;
+        }
+        let ready = status.is(ConditionType::Ready);
+        ensure(ready == (wanted.state == State::Running), || {
+            format!("it is {:?}, Ready is {:?}", wanted.state, says(ConditionType::Ready))
+        })?;
+        ensure(status.retry.is_none(), || "a retry is still told of".to_owned())?;
+        ensure(!status.is(ConditionType::Held), || format!("Held is {:?}", says(ConditionType::Held)))
+    }
+
+    fn check_containers(&self, name: &str, wanted: &Spec, containers: &[&ContainerDetail]) -> Result<(), String> {
+        let states = || containers.iter().map(|it| format!("{} {}", it.name, it.state)).collect::<Vec<_>>().join(", ");
+        match wanted.state {
+            State::Archived => ensure(containers.is_empty(), || format!("it is archived, but there is {}", states())),
+            State::Stopped => {
+                let down = containers.iter().all(|it| it.state != ContainerState::Running);
+                ensure(down && containers.len() <= 1, || format!("it is to be stopped, but there is {}", states()))
+            }
+            // A replacement that was interrupted may wait together with what it replaces.
+            State::Running if self.is_waiting(wanted) => Ok(()),
+            State::Running => {
+                let [container] = containers else { return Err(format!("not one container: {}", states())) };
+                ensure(container.state == ContainerState::Running, || format!("{} does not run", states()))?;
+                let told = (container.name.as_str(), container.image.as_str());
+                let (own_name, image) = (format!("wharf-{name}"), wanted.image());
+                ensure(told == (own_name.as_str(), image.as_str()), || format!("{told:?}, not {own_name} of {image}"))?;
+                let memory = container.limits.memory.map(|memory| memory.bytes() >> 20);
+                ensure(memory == wanted.memory, || format!("memory is {memory:?}, not {:?}", wanted.memory))
+            }
+        }
+    }
+
+    /// Whether it waits for another one that does not run, directly or not.
+    fn is_waiting(&self, wanted: &Spec) -> bool {
+        let Some(name) = &wanted.depends_on else { return false };
+        wanted.state == State::Running
+            && self.wanted.get(name).is_none_or(|other| other.state != State::Running || self.is_waiting(other))
+    }
+
+    fn statuses(&self, name: &str) -> Result<Vec<WorkspaceStatus>, String> {
+        let mut found = Vec::new();
+        for place in ["", "team/"] {
+            let path = format!("{SOURCE}/{place}{name}.status.yaml");
+            let Some(bytes) = self.stage.disk.bytes(path.as_ref()) else { continue };
+            let text = String::from_utf8_lossy(&bytes);
+            let documents: Vec<WorkspaceStatus> =
+                wharf::yaml::from_str(&text).map_err(|error| format!("{path} cannot be read: {error}"))?;
+            found.extend(documents);
+        }
+        Ok(found)
+    }
+}
+
+fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why()) }
+}
