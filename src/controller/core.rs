@@ -26,13 +26,14 @@ use crate::model::{Name, Uid};
 use crate::plan::Reach;
 use crate::source::Snapshot;
 use crate::status_file::StatusFiles;
-use crate::store::{Batch, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// How long to wait before an engine that did not answer is asked again, growing with each failure in a row.
 const ASK_AGAIN: [Duration; 4] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(5)];
 
-/// How often to make sure that the state directory, and with it the lock, has not been removed: a second controller could run.
+/// How often to make sure that the state directory, and with it the lock, has not been removed (a second controller could run),
+/// and that what is known is stored.
 const CHECK_POSSESSION: Duration = Duration::from_secs(2);
 
 /// Everything that is known, and the means to act. One task owns it.
@@ -65,6 +66,8 @@ pub(super) struct Core<E> {
     pub(super) reconsider: bool,
     /// Orphans that have been told of.
     pub(super) orphans_told: BTreeSet<String>,
+    /// Workspaces of which the store does not know what is known.
+    pub(super) unsaved: BTreeSet<Name>,
     /// UIDs given so far in this run; part of what makes the next one.
     pub(super) uids: u64,
     pub(super) passes: JoinSet<Report>,
@@ -133,6 +136,7 @@ impl<E: Engine> Core<E> {
             tidied: false,
             reconsider: false,
             orphans_told: BTreeSet::new(),
+            unsaved: BTreeSet::new(),
             uids: 0,
             passes: JoinSet::new(),
             pass_names: BTreeMap::new(),
@@ -195,11 +199,7 @@ impl<E: Engine> Core<E> {
         }
         self.passes.shutdown().await;
         events.abort();
-        let mut batch = Batch::default();
-        for (name, record) in self.entries.values().filter_map(|entry| Some((&entry.name, entry.record.as_ref()?))) {
-            batch.put(name, record);
-        }
-        if let Err(error) = self.store.apply(&batch).and_then(|()| self.store.flush()) {
+        if let Err(error) = self.save(&self.entries.keys().cloned().collect(), true) {
             tracing::warn!("memory not saved at the end: {error}");
         }
         self.publisher.finish().await;
@@ -314,6 +314,7 @@ impl<E: Engine> Core<E> {
         if now >= self.next_check {
             self.next_check = now + CHECK_POSSESSION;
             self.in_possession = self.store.is_in_possession();
+            self.save_again();
         }
         self.resync(now);
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::manifest::{Diagnostic, Document};
+use crate::model::hash::Fingerprint;
 use crate::model::status::Reason;
 use crate::model::{Name, Workspace};
 use crate::plan::dependencies;
@@ -243,6 +244,31 @@ fn could_declare(path: &str, file: &SourceFile, name: &Name, manifest: &str) -> 
             })
         }
     }
+}
+
+/// Broken files that are gone from their paths and have arrived at others with the same content: from where, and to where.
+pub(crate) fn moves_of_broken(before: &Snapshot, now: &Snapshot) -> BTreeMap<String, String> {
+    let gone = before.files.iter().filter(|(path, _)| !now.files.contains_key(*path));
+    let broken = gone.filter_map(|(path, file)| Some((path, broken_content(file)?)));
+    broken.filter_map(|(path, content)| Some((path.clone(), arrival(content, before, now)?))).collect()
+}
+
+/// Where a content is that was not there before.
+fn arrival(content: &Fingerprint, before: &Snapshot, now: &Snapshot) -> Option<String> {
+    let arrived = now.files.iter().filter(|(path, file)| {
+        broken_content(file) == Some(content)
+            // A file that is missing is reported for a moment more, so the new place may have been seen before.
+            && before.files.get(*path).is_none_or(|earlier| broken_content(earlier) == Some(content))
+    });
+    arrived.map(|(path, _)| path.clone()).next()
+}
+
+/// Which content a broken file has.
+fn broken_content(file: &SourceFile) -> Option<&Fingerprint> {
+    let SourceFile::Read(file) = file else { return None };
+    let is_broken =
+        !file.manifest.errors.is_empty() || file.manifest.documents.iter().any(|document| document.outcome.is_err());
+    is_broken.then_some(&file.fingerprint)
 }
 
 /// Errors for a condition's message: enough to act on, not a page.

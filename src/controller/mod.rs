@@ -23,6 +23,7 @@ mod intake;
 mod inventory;
 mod job;
 mod links;
+mod memory;
 mod occurrence;
 mod options;
 mod pass;

@@ -18,7 +18,6 @@ use crate::model::spec::{DeletionPolicy, DesiredState};
 use crate::model::status::{ActionResult, Health, LastAction};
 use crate::model::{Name, Workspace};
 use crate::plan::{Action, Blocked, Goal, Hold, Observed, Plan, Reach, Step};
-use crate::store::Batch;
 
 /// How often a directory that is missing is looked for: that costs no engine call.
 const LOOK_FOR_DIRECTORY: Duration = Duration::from_secs(2);
@@ -344,24 +343,12 @@ impl<E: Engine> Core<E> {
         let Some(mut entry) = self.entries.remove(name) else { return };
         let manifest = entry.record.take().map(|record| record.manifest);
         tracing::info!(workspace = %name, "deleted");
-        if let Err(error) = self.store.forget(name) {
-            tracing::error!(workspace = %name, "deletion not remembered: {error}");
-        }
+        self.remember(name);
         if entry.refused.is_some() {
             self.entries.insert(name.clone(), Entry::new(name.clone(), None));
             self.consider_snapshot();
         }
         self.publish_files(manifest);
-    }
-
-    /// Stores what is known about a workspace.
-    pub(super) fn remember(&mut self, name: &Name) {
-        let Some(record) = self.entries.get(name).and_then(|entry| entry.record.as_ref()) else { return };
-        let mut batch = Batch::default();
-        batch.put(name, record);
-        if let Err(error) = self.store.apply(&batch) {
-            tracing::error!(workspace = %name, "not remembered, going on without: {error}");
-        }
     }
 
     /// With `once`: whether a workspace is on its way without anything having failed, or one that it waits for is.

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::disk::{Panicked, offload};
 use crate::model::WorkspaceStatus;
-use crate::status_file::{StatusFileError, StatusFiles};
+use crate::status_file::{Removed, StatusFileError, StatusFiles};
 
 /// How long to wait before a status file that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -86,7 +86,14 @@ struct Writer {
 struct Attempt {
     manifest: String,
     documents: Vec<WorkspaceStatus>,
-    error: Option<String>,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    Done,
+    /// There was nothing to remove where something should have been: it is looked for once more.
+    Missing,
+    Failed(String),
 }
 
 impl Writer {
@@ -164,7 +171,7 @@ impl Writer {
     }
 
     fn end(&mut self, ended: Result<(Id, Result<Attempt, Panicked>), JoinError>) {
-        let Attempt { manifest, documents, error } = match ended {
+        let Attempt { manifest, documents, outcome } = match ended {
             Ok((id, Ok(attempt))) => {
                 self.under_way.remove(&id);
                 attempt
@@ -180,14 +187,14 @@ impl Writer {
                 return;
             }
         };
-        let Some(error) = error else {
-            self.told.remove(&manifest);
-            return;
-        };
-        if self.told.get(&manifest) != Some(&error) {
-            tracing::warn!(%manifest, "status not written, trying again: {error}");
+        match outcome {
+            Outcome::Done => {
+                self.told.remove(&manifest);
+                return;
+            }
+            Outcome::Missing => {}
+            Outcome::Failed(error) => self.tell(&manifest, error),
         }
-        self.told.insert(manifest.clone(), error);
         if self.failed.is_empty() {
             self.retry_at = Instant::now() + RETRY;
         }
@@ -195,6 +202,14 @@ impl Writer {
         if !self.pending.contains_key(&manifest) {
             self.failed.insert(manifest, documents);
         }
+    }
+
+    /// Says once why a status cannot be written.
+    fn tell(&mut self, manifest: &str, error: String) {
+        if self.told.get(manifest) != Some(&error) {
+            tracing::warn!(%manifest, "status not written, trying again: {error}");
+        }
+        self.told.insert(manifest.to_owned(), error);
     }
 
     fn retry(&mut self) {
@@ -205,11 +220,20 @@ impl Writer {
 }
 
 fn write(files: &StatusFiles, manifest: String, documents: Vec<WorkspaceStatus>) -> Attempt {
-    let result =
-        if documents.is_empty() { files.remove(&manifest) } else { files.write(&manifest, &documents).map(drop) };
-    // Where the manifest's directory has gone with it, nobody looks for its status there.
-    let error = result.err().filter(|error| !error.is_without_directory()).map(|error| error.to_string());
-    Attempt { manifest, documents, error }
+    let done = if documents.is_empty() {
+        files
+            .remove(&manifest)
+            .map(|removed| if removed == Removed::Missing { Outcome::Missing } else { Outcome::Done })
+    } else {
+        files.write(&manifest, &documents).map(|_| Outcome::Done)
+    };
+    let outcome = match done {
+        Ok(outcome) => outcome,
+        // Where the manifest's directory has gone with it, nobody looks for its status there.
+        Err(error) if error.is_without_directory() => Outcome::Done,
+        Err(error) => Outcome::Failed(error.to_string()),
+    };
+    Attempt { manifest, documents, outcome }
 }
 
 fn tidy(files: &StatusFiles, known: &BTreeSet<String>) -> Result<(), StatusFileError> {

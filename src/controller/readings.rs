@@ -13,8 +13,8 @@ use crate::model::status::Reason;
 use crate::model::{Name, Uid, labels};
 use crate::plan::guard::{self, Judgement};
 use crate::plan::{Origin, Reach};
-use crate::source::Reading;
-use crate::store::{Batch, Deletion, Record, StoreError, forget_confirmed};
+use crate::source::{Reading, Snapshot};
+use crate::store::{Deletion, Record, StoreError, forget_confirmed};
 
 impl<E: Engine> Core<E> {
     pub(super) fn take_in(&mut self, input: Input) {
@@ -25,6 +25,7 @@ impl<E: Engine> Core<E> {
                     // With it came back status files that were to be removed while it was away.
                     self.tidied = false;
                 }
+                self.follow_moves(&snapshot);
                 self.snapshot = Some(snapshot);
                 self.consider_snapshot();
             }
@@ -32,6 +33,19 @@ impl<E: Engine> Core<E> {
             Input::Confirmed(names) => {
                 self.confirmed.extend(names);
                 self.consider_snapshot();
+            }
+        }
+    }
+
+    /// A broken file says nothing of the workspaces that it declared; where it is moved as it is, they go with it.
+    fn follow_moves(&mut self, snapshot: &Snapshot) {
+        let Some(before) = &self.snapshot else { return };
+        let moves = super::intake::moves_of_broken(before, snapshot);
+        for (name, entry) in &mut self.entries {
+            let Some(record) = &mut entry.record else { continue };
+            if let Some(path) = moves.get(&record.manifest) {
+                record.manifest.clone_from(path);
+                self.unsaved.insert(name.clone());
             }
         }
     }
@@ -261,21 +275,13 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    /// Stores what changed, durably where something will be destroyed because of it or a life began: its UID must be known
-    /// before there is a container that carries it.
+    /// Stores what changed, durably where something will be destroyed because of it, and where it says who somebody is: a UID must
+    /// be known before there is a container that carries it, a generation before it is told.
     fn record_changes(&mut self, changes: &Changes) {
-        let mut batch = Batch::default();
-        for name in &changes.touched {
-            if let Some(record) = self.entries.get(name).and_then(|entry| entry.record.as_ref()) {
-                batch.put(name, record);
-            }
-        }
         for (name, occurrence) in &changes.occurrences {
             self.log(name, occurrence.clone());
         }
-        let durable = changes.is_to_be_durable;
-        let result = self.store.apply(&batch).and_then(|()| if durable { self.store.flush() } else { Ok(()) });
-        if let Err(error) = result {
+        if let Err(error) = self.save(&changes.touched, changes.is_to_be_durable) {
             tracing::error!("not remembered, going on without: {error}");
             self.hold_unrecorded(&changes.deletions, &error);
         }
@@ -283,17 +289,15 @@ impl<E: Engine> Core<E> {
 
     /// What is to be destroyed must be recorded first; where it cannot be, it waits for the next resync.
     fn hold_unrecorded(&mut self, deletions: &BTreeSet<Name>, error: &StoreError) {
-        let mut batch = Batch::default();
         for name in deletions {
             let Some(entry) = self.entries.get_mut(name) else { continue };
             entry.held = Some((Reason::PruneHeld, format!("the deletion cannot be recorded: {error}")));
             if let Some(record) = &mut entry.record {
                 record.deletion = None;
-                batch.put(name, record);
             }
         }
         // What was to be written may have been, or may be yet: the last word has to be that nothing was decided.
-        if let Err(error) = self.store.apply(&batch) {
+        if let Err(error) = self.save(deletions, false) {
             tracing::debug!("{error}");
         }
         self.reconsider = !deletions.is_empty();
@@ -343,6 +347,8 @@ fn update(entry: &mut Entry, declared: &Declared, changes: &mut Changes) -> bool
     changes.files.insert(declared.manifest.clone());
     record.workspace.clone_from(&declared.workspace);
     if spec_changed {
+        // A generation that was told must not be forgotten.
+        changes.is_to_be_durable = true;
         record.generation += 1;
         let message = format!("generation {} accepted", record.generation);
         changes.occurrences.push((entry.name.clone(), Occurrence::normal(EventReason::Accepted, message)));

@@ -49,6 +49,15 @@ pub enum Written {
     Unchanged,
 }
 
+/// What was done by [`StatusFiles::remove`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// There is none now.
+    Removed,
+    /// There was none, though it had been written: somebody else removed it, or the source is away at this moment and brings it back.
+    Missing,
+}
+
 /// A document of a status file, or a file without any that can be read.
 #[derive(Debug)]
 pub struct Found {
@@ -128,7 +137,7 @@ impl StatusFiles {
         let says = timeless::fingerprint(documents);
         let stamp = self.stamp_of(&path);
         if let Some(stamp) = stamp
-            && (self.knows(manifest, stamp, &says) || self.reads(&path).as_ref() == Some(&says))
+            && self.said(manifest, &path, stamp).as_ref() == Some(&says)
         {
             self.known().insert(manifest.to_owned(), Known { stamp, says });
             return Ok(Written::Unchanged);
@@ -145,19 +154,20 @@ impl StatusFiles {
 
     /// Removes the status file of a manifest; that there is none is fine, unless the whole source is away: with it the file comes
     /// back.
-    pub fn remove(&self, manifest: &str) -> Result<(), StatusFileError> {
+    pub fn remove(&self, manifest: &str) -> Result<Removed, StatusFileError> {
         let path = self.path_of(manifest)?;
-        self.known().remove(manifest);
-        match self.disk.remove_file(&path) {
+        let was_known = self.known().remove(manifest).is_some();
+        let removed = match self.disk.remove_file(&path) {
             Err(source) if !is_missing(&source) || self.is_away() => {
                 return Err(StatusFileError::Remove { path, source });
             }
-            _ => {}
-        }
+            Err(_) if was_known => Removed::Missing,
+            _ => Removed::Removed,
+        };
         if self.own_tree {
             self.remove_empty_parents(&path);
         }
-        Ok(())
+        Ok(removed)
     }
 
     /// The manifests of status files that an earlier run left behind: those not in `known`, where the file is Wharf's,
@@ -255,8 +265,10 @@ impl StatusFiles {
         }
     }
 
-    fn knows(&self, manifest: &str, stamp: Stamp, says: &Fingerprint) -> bool {
-        self.known().get(manifest).is_some_and(|known| known.stamp == stamp && known.says == *says)
+    /// What the file with a stamp says: what was written into it, unless somebody else has replaced it.
+    fn said(&self, manifest: &str, path: &Path, stamp: Stamp) -> Option<Fingerprint> {
+        let known = self.known().get(manifest).filter(|known| known.stamp == stamp).map(|known| known.says.clone());
+        known.or_else(|| self.reads(path))
     }
 
     /// What is known is right after every single change of it, so a panic elsewhere does not spoil it.
