@@ -28,7 +28,7 @@ impl World {
             if self.elapsed() - begun > CONVERGENCE {
                 return self.judge.violate(10, format!("not as declared after {CONVERGENCE:?}: {why}"));
             }
-            self.pass(Duration::from_secs(3)).await;
+            self.pass(Duration::from_secs(5)).await;
         }
         let calls = self.stage.engine.calls().len() - calls;
         let bound = CALLS_EACH * (self.wanted.len() + 2);

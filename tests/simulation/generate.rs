@@ -122,7 +122,10 @@ impl Generator {
             Kind::Trouble => self.trouble(at, later),
             Kind::Source => {
                 let how = self.pick(&[Loss::Missing, Loss::Empty, Loss::Forbidden, Loss::InputOutputError]);
-                until(What::LoseSource { how }, What::RestoreSource)
+                // An empty source that no scan ever saw is for the tests of the scan.
+                let later = if how == Loss::Empty { later.max(at + 3000) } else { later };
+                let restore = Happening { at: later, what: What::RestoreSource };
+                vec![Happening { at, what: What::LoseSource { how } }, restore]
             }
             Kind::Person => one(What::Person { name: self.name(), deed: self.deed() }),
             Kind::Stranger => {

@@ -141,6 +141,21 @@ impl Judge {
         self.ended.notify_one();
     }
 
+    /// The store is lost: what was told is known only as far as status files tell it.
+    pub fn forget_generations(&self) {
+        let mut bench = self.bench();
+        let files =
+            bench.stage.disk.files().into_iter().filter(|path| path.to_string_lossy().ends_with(".status.yaml"));
+        let told = files.filter_map(|path| bench.stage.disk.bytes(&path));
+        let told: Vec<(String, u64)> = told.flat_map(|bytes| lives(&String::from_utf8_lossy(&bytes))).collect();
+        bench.generations = told.into_iter().collect();
+    }
+
+    /// What was told could not be stored.
+    pub fn forget_all_generations(&self) {
+        self.bench().generations.clear();
+    }
+
     /// No crash that was planned comes any more.
     pub fn spare_process(&self) {
         self.bench().fuse = None;

@@ -59,8 +59,10 @@ pub struct World {
     running: Option<Running>,
     restart_at: Option<Instant>,
     survive: usize,
-    /// Whether the store was damaged.
+    /// Whether the store was damaged, or could not be written for a while.
     pub has_lost_memory: bool,
+    /// Until when what is known may not be stored though it could be.
+    full_until: Option<Instant>,
     pub made: u64,
 }
 
@@ -110,6 +112,7 @@ impl World {
             restart_at: Some(Instant::now()),
             survive: 0,
             has_lost_memory: false,
+            full_until: None,
             made: 0,
         }
     }
@@ -182,6 +185,10 @@ impl World {
             end(running);
         }
         self.stage.medium.crash(self.survive);
+        if self.full_until.is_some_and(|until| Instant::now() < until) {
+            // What could not be stored was told and is forgotten: there is no way to know better.
+            self.judge.forget_all_generations();
+        }
         self.restart_at = Some(Instant::now() + RESTART);
     }
 
@@ -253,8 +260,15 @@ impl World {
                 self.judge.end_process(*after);
             }
             What::Restart => self.restart().await,
-            What::FillDisk => self.set_full(true),
-            What::FreeDisk => self.set_full(false),
+            What::FillDisk => {
+                self.set_full(true);
+                self.has_lost_memory = true;
+                self.full_until = Some(Instant::now() + Duration::from_secs(3600));
+            }
+            What::FreeDisk => {
+                self.set_full(false);
+                self.full_until = Some(Instant::now() + Duration::from_secs(4));
+            }
             What::JumpClock { seconds } => {
                 self.clock.fetch_add(*seconds, Ordering::Relaxed);
             }
@@ -262,6 +276,7 @@ impl World {
                 self.stage.medium.damage("a flipped bit");
                 self.has_lost_memory = true;
                 self.strangers.clear();
+                self.judge.forget_generations();
                 self.judge.end_process(0);
             }
         }
