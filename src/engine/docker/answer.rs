@@ -12,6 +12,10 @@ use crate::engine::{ContainerDetail, ContainerSummary, Limits};
 use crate::model::quantity::{Cpu, Memory};
 use crate::model::status::{ContainerState, Health};
 
+/// How a process ends that the kernel killed. The engine also tells that memory ran out when another process than the first was
+/// killed, and goes on telling it during the next run.
+const KILLED: i64 = 137;
+
 /// One row of `GET /containers/json`. Go writes empty lists and maps as `null`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -129,7 +133,7 @@ impl From<Inspected> for ContainerDetail {
             state,
             health: seen.state.health.and_then(|health| health_of_word(health.status.as_deref()?)),
             exit_code: seen.state.exit_code.filter(|_| ended),
-            oom_killed: seen.state.oom_killed,
+            oom_killed: ended && seen.state.oom_killed && seen.state.exit_code == Some(KILLED),
             error: seen.state.error.unwrap_or_default(),
             created_at: time(seen.created.as_deref()),
             started_at: time(seen.state.started_at.as_deref()),
@@ -209,6 +213,19 @@ mod tests {
         let row: ContainerSummary = serde_json::from_str::<Row>(text).expect("read").into();
         assert_eq!((row.name.as_str(), row.state, row.health), ("a", ContainerState::Unknown, None));
         assert!(row.networks.is_empty(), "not told");
+    }
+
+    #[test]
+    fn memory_ended_a_run_only_when_the_kernel_killed_its_first_process() {
+        for (status, code, expected) in [("exited", 137, true), ("exited", 3, false), ("running", 0, false)] {
+            let text = format!(
+                r#"{{"Id": "a", "Name": "/a", "Image": "sha256:1",
+                "State": {{"Status": "{status}", "OOMKilled": true, "ExitCode": {code}, "FinishedAt": "2026-01-02T03:04:05.6Z"}},
+                "Config": {{"Image": "a:1"}}, "HostConfig": {{}}, "NetworkSettings": {{}}}}"#
+            );
+            let seen: ContainerDetail = serde_json::from_str::<Inspected>(&text).expect("read").into();
+            assert_eq!(seen.oom_killed, expected, "{status} {code}");
+        }
     }
 
     #[test]
