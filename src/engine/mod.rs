@@ -43,11 +43,12 @@ pub trait Engine: Send + Sync + 'static {
     /// missing (image or network); `Failed` when a host directory is missing.
     fn create(&self, spec: &ContainerSpec) -> impl Future<Output = Result<String, EngineError>> + Send;
 
-    /// Starts a container; one that runs already is a success. `NotFound` when the container or its network is missing;
+    /// Starts a container; one that runs already is a success, and so is one that the engine itself is about to restart. `NotFound` when the container or its network is missing;
     /// `Failed` when a port is taken or the command cannot be run.
     fn start(&self, id: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
 
-    /// Stops a container: the stop signal, `grace`, then a kill. One that is stopped or gone already is a success.
+    /// Stops a container: the stop signal, `grace`, then a kill. One that is stopped or gone already is a success. One that the
+    /// engine was about to restart stays as it ended, and no event tells of it.
     fn stop(&self, id: &str, grace: Duration) -> impl Future<Output = Result<(), EngineError>> + Send;
 
     /// Lets a paused container go on; one that is not paused is a success.

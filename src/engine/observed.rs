@@ -52,9 +52,12 @@ pub struct ContainerDetail {
     pub image_id: String,
     /// State.
     pub state: ContainerState,
-    /// The health check's last result; `None` without a check.
+    /// The health check's last result; `None` without a check. After a restart with live-restore, engines before Docker 23 no longer
+    /// watch what runs (<https://github.com/moby/moby/issues/41871>): this then stays as it is until the container is unpaused or
+    /// started again. One that ended says `Unhealthy`, unless nobody watched it.
     pub health: Option<Health>,
-    /// The exit code of the last run; `None` while it runs or when it never ran.
+    /// The exit code of the last run; `None` while it runs or when it never ran. Engines make up 255 when they did not see the end,
+    /// and turn 0 into 128 when the next start fails.
     pub exit_code: Option<i64>,
     /// Whether the kernel ended the last run for want of memory.
     pub oom_killed: bool,

@@ -79,6 +79,8 @@ impl Wanted {
 
 struct World {
     rig: Rig,
+    /// Whether containers outlive the engine. No more is then known of their health: it would stay `starting` for ever.
+    live_restore: bool,
     random: Random,
     /// The valid manifests.
     wanted: BTreeMap<&'static str, Wanted>,
@@ -91,10 +93,13 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let rig = Rig::on(Simulated::new(seed).with_any_image().with_latency(Duration::from_millis(40)));
+        let engine = Simulated::new(seed).with_any_image().with_latency(Duration::from_millis(40));
+        let engine = engine.with_replay(Duration::from_secs(1));
+        let live_restore = seed.is_multiple_of(2);
+        let rig = Rig::on(if live_restore { engine } else { engine.without_live_restore() });
         let rig = rig.tuned(|options| options.audit = Duration::from_secs(60));
         let (wanted, broken, generations) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { rig, random: Random(seed), wanted, broken, generations, renamed: 0, trace: Vec::new() }
+        Self { rig, live_restore, random: Random(seed), wanted, broken, generations, renamed: 0, trace: Vec::new() }
     }
 
     async fn run(mut self) {
@@ -142,7 +147,7 @@ impl World {
 
     fn declare(&mut self, name: &'static str) {
         let earlier: Vec<&'static str> = NAMES.into_iter().filter(|other| *other < name).collect();
-        let wanted = Wanted {
+        let mut wanted = Wanted {
             image: self.random.pick(&["debian:12", "debian:13", "debian:14"]),
             memory: self.random.pick(&[None, Some("128Mi"), Some("256Mi")]),
             state: self.random.pick(&["Running", "Running", "Running", "Stopped", "Archived"]),
@@ -159,6 +164,9 @@ impl World {
                 ", volumes: [{name: cache, mountPath: /cache}], deleteVolumes: true",
             ]),
         };
+        if self.live_restore && wanted.rest.contains("healthCheck") {
+            wanted.rest = "";
+        }
         self.rig.declare(name, &wanted.spec());
         self.wanted.insert(name, wanted);
         self.broken.remove(name);

@@ -71,7 +71,8 @@ async fn a_network_that_goes_by_force_fails_the_next_start() {
     let error = engine.start(&id).await.expect_err("its network is gone");
     assert!(matches!(error, EngineError::NotFound { object: ObjectKind::Network, .. }), "{error:?}");
     assert_eq!(engine.ensure_network(&network).await, Ok(true));
-    engine.start(&id).await.expect("started");
+    let error = engine.start(&id).await.expect_err("it is bound to the one that is gone");
+    assert!(matches!(error, EngineError::NotFound { object: ObjectKind::Network, .. }), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::process::Behaviour;
-use super::resources::{Binding, Places};
+use super::resources::{Binding, Place, Places};
 use crate::engine::{ContainerDetail, ContainerSpec, ContainerSummary, Limits, MountSource};
 use crate::model::status::{ContainerState, Health};
 
@@ -22,6 +22,8 @@ pub(super) struct Container {
     pub(super) state: ContainerState,
     /// The health monitor's last word; `None` before the first start and without a check.
     pub(super) health: Option<Health>,
+    /// Whether there is a monitor. An engine that comes up again has none for what has been running meanwhile.
+    pub(super) watched: bool,
     pub(super) exit_code: Option<i64>,
     pub(super) oom_killed: bool,
     pub(super) error: String,
@@ -29,8 +31,11 @@ pub(super) struct Container {
     pub(super) started_at: Option<Duration>,
     pub(super) finished_at: Option<Duration>,
     pub(super) limits: Limits,
-    /// Whether somebody gave it a restart policy. It only shows: the simulation restarts nothing.
+    /// Whether somebody gave it the restart policy `always`.
     pub(super) engine_restarts: bool,
+    /// How long the engine waits before it restarts it. `None` when somebody stopped or killed it: then the engine does so only
+    /// when it comes up again itself.
+    pub(super) restart_delay: Option<Duration>,
     pub(super) networks: Places,
     pub(super) ports: Vec<Binding>,
     /// What its process does in the present run.
@@ -55,6 +60,7 @@ impl Container {
             image_id,
             state: ContainerState::Created,
             health: None,
+            watched: false,
             exit_code: None,
             oom_killed: false,
             error: String::new(),
@@ -63,7 +69,8 @@ impl Container {
             finished_at: None,
             limits: spec.limits,
             engine_restarts: false,
-            networks: BTreeMap::from([(spec.network_name().into(), None)]),
+            restart_delay: None,
+            networks: BTreeMap::from([(spec.network_name().into(), Place::default())]),
             ports: Vec::new(),
             behaviour: Behaviour::default(),
             run: 0,
@@ -122,7 +129,7 @@ impl Container {
             limits: self.limits,
             engine_restarts: self.engine_restarts,
             networks: self.network_names(),
-            ip: self.networks.values().flatten().map(|address| address.ip.clone()).next(),
+            ip: self.networks.values().find_map(|place| Some(place.address.as_ref()?.ip.clone())),
             ports: self.ports.iter().map(Binding::to_string).collect(),
         }
     }

@@ -1,6 +1,6 @@
 //! Events on their way to subscribers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,14 +62,24 @@ pub(super) struct Feed {
     subscribers: BTreeMap<u64, Subscriber>,
     made: u64,
     sent: u64,
+    /// How far back a new subscriber is told what happened.
+    pub(super) replay: Duration,
+    /// What happened lately, oldest first, as far as it may be told again.
+    recent: VecDeque<(Duration, EngineEvent)>,
 }
 
 impl Feed {
-    /// Adds a subscriber, whose first event is `subscribed`.
+    /// Adds a subscriber, whose first event is `subscribed`. What is told again arrives whole.
     pub(super) fn subscribe(&mut self, instance: String, subscribed: EngineEvent, now: Duration) -> (u64, Arc<Notify>) {
         self.made += 1;
         let wake = Arc::new(Notify::new());
-        let queue = BTreeMap::from([((now, 0), Item::Event(subscribed))]);
+        let mut queue = BTreeMap::from([((now, 0), Item::Event(subscribed))]);
+        self.forget(now);
+        for (_, event) in self.recent.iter().filter(|(_, event)| event.labels.get(labels::INSTANCE) == Some(&instance))
+        {
+            self.sent += 1;
+            queue.insert((now, self.sent), Item::Event(event.clone()));
+        }
         self.subscribers.insert(self.made, Subscriber { instance, queue, held: None, wake: Arc::clone(&wake) });
         (self.made, wake)
     }
@@ -89,8 +99,19 @@ impl Feed {
         }
     }
 
+    /// Forgets what is too long ago to be told again.
+    fn forget(&mut self, now: Duration) {
+        while self.recent.front().is_some_and(|(at, _)| now.saturating_sub(*at) >= self.replay) {
+            self.recent.pop_front();
+        }
+    }
+
     /// Sends an event to those who asked for its instance, through the faults.
     pub(super) fn publish(&mut self, event: &EngineEvent, now: Duration, faults: &mut Faults) {
+        if !self.replay.is_zero() {
+            self.forget(now);
+            self.recent.push_back((now, event.clone()));
+        }
         let instance = event.labels.get(labels::INSTANCE);
         for subscriber in self.subscribers.values_mut() {
             if instance == Some(&subscriber.instance) {
@@ -101,10 +122,13 @@ impl Feed {
         }
     }
 
-    /// Breaks every stream; what is on its way is lost.
+    /// Breaks every stream; what is on its way is lost, and what has arrived is not. Nothing of it is ever told again.
     pub(super) fn disconnect(&mut self, now: Duration) {
+        self.recent.clear();
+        self.sent += 1;
         for subscriber in self.subscribers.values_mut() {
-            subscriber.queue = BTreeMap::from([((now, 0), broken("the connection was reset"))]);
+            subscriber.queue.retain(|(arrival, _), _| *arrival <= now);
+            subscriber.queue.insert((now, self.sent), broken("the connection was reset"));
             subscriber.wake.notify_one();
         }
     }

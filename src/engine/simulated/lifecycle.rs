@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::container::Container;
 use super::faults::Refusal;
-use super::process::{Behaviour, KILLED};
+use super::process::{Behaviour, KILLED, NOT_STARTED};
+use super::resources::Place;
 use super::world::{Timer, World};
 use crate::engine::Change;
 use crate::engine::container::NO_NETWORK;
@@ -17,7 +18,8 @@ impl World {
         let serial = self.serial(id)?;
         let container = &self.containers[&serial];
         match container.state {
-            ContainerState::Running => return Ok(()),
+            // One that waits for its restart counts as one that runs.
+            ContainerState::Running | ContainerState::Restarting => return Ok(()),
             ContainerState::Paused => {
                 return Err(Refusal::Conflict("cannot start a paused container, try unpause instead".to_owned()));
             }
@@ -39,7 +41,10 @@ impl World {
             Err(refusal) => {
                 let (Refusal::NotFound(_, words) | Refusal::Failed(words)) = &refusal else { return Err(refusal) };
                 let words = words.clone();
-                self.change(serial, |container| container.error = words);
+                self.change(serial, |container| {
+                    container.error = words;
+                    container.exit_code = container.exit_code.map(|code| if code == 0 { NOT_STARTED } else { code });
+                });
                 Err(refusal)
             }
         }
@@ -49,17 +54,17 @@ impl World {
     fn prepare(&mut self, serial: u64, behaviour: &Behaviour) -> Result<(), Refusal> {
         let container = &self.containers[&serial];
         let (spec, name) = (Arc::clone(&container.spec), Arc::clone(&container.name));
-        let addresses = self.networks.join_all(container.networks.keys())?;
+        let places = self.networks.join_all(&container.networks)?;
         let ports = match behaviour.refuses_start.clone() {
             Some(words) => Err(Refusal::Failed(words)),
             None => self.ports.publish(&name, &spec.ports),
         };
         if ports.is_err() {
-            addresses.values().flatten().for_each(|address| self.networks.leave(address));
+            self.networks.leave_all(&places);
         }
         let ports = ports?;
         if let Some(container) = self.containers.get_mut(&serial) {
-            (container.networks, container.ports) = (addresses, ports);
+            (container.networks, container.ports) = (places, ports);
         }
         Ok(())
     }
@@ -81,7 +86,8 @@ impl World {
         if !lives {
             self.networks.leave(&address);
         }
-        self.change(serial, |container| container.networks.insert(network.into(), lives.then_some(address)));
+        let place = if lives { Place::from(address) } else { Place::default() };
+        self.change(serial, |container| container.networks.insert(network.into(), place));
         Ok(())
     }
 
@@ -92,7 +98,8 @@ impl World {
             let words = format!("container {} is not connected to network {network}", container.id);
             return Err(Refusal::Conflict(words));
         }
-        if let Some(address) = self.change(serial, |container| container.networks.remove(network).flatten()).flatten() {
+        let place = self.change(serial, |container| container.networks.remove(network)).flatten();
+        if let Some(address) = place.and_then(|place| place.address) {
             self.networks.leave(&address);
         }
         Ok(())
@@ -105,6 +112,7 @@ impl World {
             container.state = ContainerState::Running;
             // The engine keeps the end of the run before.
             (container.exit_code, container.oom_killed) = (None, false);
+            container.restart_delay = Some(FIRST_RESTART);
             container.error.clear();
             container.started_at = Some(now);
             container.behaviour = behaviour;
@@ -128,6 +136,7 @@ impl World {
     pub(super) fn stop(&mut self, id: &str, grace: Duration) -> Option<Duration> {
         let serial = self.serial(id).ok()?;
         let now = self.clock.now();
+        self.end_by_hand(serial);
         let container = self.containers.get(&serial).filter(|container| container.lives())?;
         if container.state == ContainerState::Paused {
             self.resume(serial);
@@ -144,6 +153,18 @@ impl World {
         self.change(serial, |container| container.ends_at = Some(ends_at));
         self.set_timer(ends, Timer::Exit { serial, run, code });
         Some(ends_at)
+    }
+
+    /// Notes that somebody wants it to have ended. One that waits for its restart then waits no more, and nothing is told of it.
+    pub(super) fn end_by_hand(&mut self, serial: u64) {
+        let Some(container) = self.containers.get_mut(&serial) else { return };
+        container.restart_delay = None;
+        if container.state == ContainerState::Restarting {
+            self.change(serial, |container| {
+                container.state = ContainerState::Exited;
+                container.run += 1;
+            });
+        }
     }
 
     /// Ends a process by a signal that nothing withstands, as `docker kill` and the kernel do. A frozen one also ends, and is never
@@ -166,7 +187,7 @@ impl World {
     fn end(&mut self, serial: u64, code: i64) {
         let Some(container) = self.containers.get_mut(&serial) else { return };
         let ports = std::mem::take(&mut container.ports);
-        for address in container.networks.values_mut().filter_map(Option::take) {
+        for address in container.networks.values_mut().filter_map(|place| place.address.take()) {
             self.networks.leave(&address);
         }
         self.ports.release(&ports);
@@ -174,14 +195,43 @@ impl World {
         if container.ends_at.is_some_and(|ends_at| ends_at > now) {
             self.stirred.notify_waiters();
         }
-        self.change(serial, |container| {
-            container.state = ContainerState::Exited;
+        let restarts = self.up && container.engine_restarts && container.restart_delay.is_some();
+        let run = self.change(serial, |container| {
+            container.state = if restarts { ContainerState::Restarting } else { ContainerState::Exited };
             (container.exit_code, container.finished_at) = (Some(code), Some(now));
             (container.frozen_exit, container.ends_at) = (None, None);
             container.run += 1;
             end_watch(container);
+            container.run
         });
         self.publish(serial, Change::Died);
+        if let Some(run) = run.filter(|_| restarts) {
+            self.wait_to_restart(serial, run);
+        }
+    }
+
+    /// Lets the engine restart a container after a while, which doubles each time unless the run was a long one. Source: moby
+    /// `restartmanager/restartmanager.go`.
+    fn wait_to_restart(&mut self, serial: u64, run: u64) {
+        let now = self.clock.now();
+        let Some(container) = self.containers.get_mut(&serial) else { return };
+        let long = container.started_at.is_some_and(|started| now.saturating_sub(started) >= LONG_RUN);
+        let delay = container.restart_delay.filter(|_| !long).unwrap_or(FIRST_RESTART);
+        container.restart_delay = Some((delay * 2).min(LAST_RESTART));
+        self.set_timer(now.saturating_add(delay), Timer::Restart { serial, run });
+    }
+
+    /// Restarts a container that waits for it. It stays as it is where that fails.
+    pub(super) fn restart(&mut self, serial: u64, run: u64) {
+        let waits = |own: &&mut Container| own.run == run && own.state == ContainerState::Restarting;
+        let Some(container) = self.containers.get_mut(&serial).filter(waits).filter(|_| self.up) else { return };
+        container.state = ContainerState::Exited;
+        let (id, delay) = (Arc::clone(&container.id), container.restart_delay);
+        // A failure is noted in the container's state.
+        drop(self.start(&id));
+        if let Some(container) = self.containers.get_mut(&serial) {
+            container.restart_delay = delay;
+        }
     }
 
     pub(super) fn pause(&mut self, serial: u64) -> Result<(), Refusal> {
@@ -207,7 +257,7 @@ impl World {
     }
 
     /// Thaws a process; one whose time came meanwhile ends.
-    fn resume(&mut self, serial: u64) {
+    pub(super) fn resume(&mut self, serial: u64) {
         let overdue = self.change(serial, |container| {
             container.state = ContainerState::Running;
             (container.run, container.frozen_exit.take())
@@ -223,6 +273,7 @@ impl World {
     pub(super) fn watch_health(&mut self, serial: u64) {
         let Some(container) = self.containers.get_mut(&serial) else { return };
         container.watch += 1;
+        container.watched = container.spec.health_check.is_some();
         let watch = container.watch;
         if let Some(check) = &container.spec.health_check {
             let due = self.clock.now().saturating_add(container.behaviour.verdict(check).0);
@@ -248,11 +299,16 @@ impl World {
     }
 }
 
-/// The engine calls a container unhealthy once nobody watches it. Source: moby `container/health.go`,
+/// How long the engine waits before it restarts a container: at first, at most, and after which run it begins anew.
+const FIRST_RESTART: Duration = Duration::from_millis(100);
+const LAST_RESTART: Duration = Duration::from_secs(60);
+const LONG_RUN: Duration = Duration::from_secs(10);
+
+/// The engine calls a container unhealthy once it no longer watches it. Source: moby `container/health.go`,
 /// `CloseMonitorChannel`.
 fn end_watch(container: &mut Container) {
     container.watch += 1;
-    if container.health.is_some() {
+    if std::mem::take(&mut container.watched) {
         container.health = Some(Health::Unhealthy);
     }
 }

@@ -106,6 +106,14 @@ impl Simulated {
         self
     }
 
+    /// Tells each new subscriber again what happened so short a time before, as the Docker engine is asked to. The default is
+    /// nothing.
+    #[must_use]
+    pub fn with_replay(self, time: Duration) -> Self {
+        self.world().feed.replay = time;
+        self
+    }
+
     /// Calls objects of every other instance foreign (see [`Violation::ForeignTouched`]). The default is to call only those
     /// foreign that belong to no instance.
     #[must_use]
@@ -145,17 +153,33 @@ impl Simulated {
         self.world().faults.clear();
     }
 
+    /// Ends what runs when it comes up again or is told to end, as an engine does that is not configured with `live-restore`.
+    #[must_use]
+    pub fn without_live_restore(self) -> Self {
+        self.world().live_restore = false;
+        self
+    }
+
     /// Takes the engine down: calls are refused, streams end, answers that are under way never come. Containers live on, and what
     /// happens to them is told to nobody.
     pub fn stop_engine(&self) {
         self.world().go_down();
     }
 
-    /// As [`Self::stop_engine`], and every container ends with it.
+    /// Tells the engine to end. Without live-restore it first ends every container, in no time, and tells of it.
+    pub fn shut_engine_down(&self) {
+        let mut world = self.world();
+        if !world.live_restore {
+            world.end_all();
+        }
+        world.go_down();
+    }
+
+    /// As [`Self::stop_engine`], and every container ends with it, as in a failure of the power: nobody learns how.
     pub fn kill_engine(&self) {
         let mut world = self.world();
         world.go_down();
-        world.kill_all();
+        world.lose_all();
     }
 
     /// Brings the engine up again.

@@ -49,9 +49,11 @@ impl Outside<'_> {
     pub fn kill(self, name: &str) -> Result<(), EngineError> {
         self.docker("kill", name, |world| {
             let serial = world.serial_by_name(name)?;
-            if !world.containers[&serial].lives() {
+            let container = &world.containers[&serial];
+            if !container.lives() && container.state != ContainerState::Restarting {
                 return Err(Refusal::Conflict(format!("Container {name} is not running")));
             }
+            world.end_by_hand(serial);
             world.kill(serial, KILLED);
             Ok(())
         })
@@ -70,6 +72,15 @@ impl Outside<'_> {
     pub fn start(self, name: &str) -> Result<(), EngineError> {
         self.docker("start", name, |world| {
             let id = id_of(world, name)?;
+            world.start(&id)
+        })
+    }
+
+    /// `docker restart`. One that ignores the stop signal is killed without a wait.
+    pub fn restart(self, name: &str) -> Result<(), EngineError> {
+        self.docker("restart", name, |world| {
+            let id = id_of(world, name)?;
+            world.stop(&id, Duration::ZERO);
             world.start(&id)
         })
     }
@@ -95,6 +106,19 @@ impl Outside<'_> {
         self.docker("rename", name, |world| {
             let serial = world.serial_by_name(name)?;
             world.rename(serial, new)
+        })
+    }
+
+    /// `docker rm`.
+    pub fn remove_ended(self, name: &str) -> Result<(), EngineError> {
+        self.docker("rm", name, |world| {
+            let serial = world.serial_by_name(name)?;
+            if world.containers[&serial].lives() {
+                return Err(Refusal::Conflict(format!("You cannot remove a running container {name}")));
+            }
+            let id = id_of(world, name)?;
+            world.remove(&id);
+            Ok(())
         })
     }
 
@@ -198,12 +222,17 @@ impl Outside<'_> {
         self.end(name, KILLED, true)
     }
 
+    /// As [`Self::run_out_of_memory`], of which the container does not end: it is another process than the first.
+    pub fn lose_a_child_for_want_of_memory(self, name: &str) -> bool {
+        let mut world = self.engine.world();
+        let Some(serial) = living(&world, name) else { return false };
+        world.publish(serial, Change::OutOfMemory);
+        true
+    }
+
     fn end(self, name: &str, code: i64, oom: bool) -> bool {
         let mut world = self.engine.world();
-        let Ok(serial) = world.serial_by_name(name) else { return false };
-        if !world.containers[&serial].lives() {
-            return false;
-        }
+        let Some(serial) = living(&world, name) else { return false };
         if oom {
             world.change(serial, |container| container.oom_killed = true);
             world.publish(serial, Change::OutOfMemory);
@@ -212,7 +241,8 @@ impl Outside<'_> {
         true
     }
 
-    /// Changes the result of a running container's health check. False when it does not run or has no check.
+    /// Changes what a running container's health check says from now on. False when it does not run or has no check. Nothing shows
+    /// while the engine does not watch it.
     pub fn set_health(self, name: &str, health: Health) -> bool {
         let mut world = self.engine.world();
         let Ok(serial) = world.serial_by_name(name) else { return false };
@@ -220,7 +250,13 @@ impl Outside<'_> {
         if container.state != ContainerState::Running || container.health.is_none() {
             return false;
         }
-        world.set_health(serial, health);
+        let watched = container.watched;
+        if let Some(container) = world.containers.get_mut(&serial) {
+            container.behaviour.healthy = health == Health::Healthy;
+        }
+        if watched {
+            world.set_health(serial, health);
+        }
         true
     }
 
@@ -233,7 +269,7 @@ impl Outside<'_> {
         world.change(serial, |container| container.state = state).is_some()
     }
 
-    /// `docker update --restart always`. It shows, but the simulation restarts nothing.
+    /// `docker update --restart always`.
     pub fn let_engine_restart(self, name: &str) -> Result<(), EngineError> {
         self.docker("update", name, |world| {
             let serial = world.serial_by_name(name)?;
@@ -242,6 +278,10 @@ impl Outside<'_> {
             Ok(())
         })
     }
+}
+
+fn living(world: &World, name: &str) -> Option<u64> {
+    world.serial_by_name(name).ok().filter(|serial| world.containers[serial].lives())
 }
 
 fn id_of(world: &World, name: &str) -> Result<String, Refusal> {

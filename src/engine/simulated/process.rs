@@ -9,6 +9,12 @@ use crate::model::status::Health;
 /// The exit code of a process that was killed: 128 + SIGKILL.
 pub(super) const KILLED: i64 = 137;
 
+/// The exit code that the engine makes up for a process whose end nobody saw.
+pub(super) const LOST: i64 = 255;
+
+/// The exit code that the engine makes up when a container that had ended well cannot be started again.
+pub(super) const NOT_STARTED: i64 = 128;
+
 /// What a container's main process does.
 ///
 /// Derived from the container's command, so that manifests show something on `--engine simulated`: `true`, `false`,
@@ -47,6 +53,11 @@ impl Behaviour {
     /// Fails its health check.
     pub fn unhealthy() -> Self {
         Self { healthy: false, ..Self::default() }
+    }
+
+    /// How it ends when it is told to, and killed unless it obeys.
+    pub(super) fn code_when_told(&self) -> i64 {
+        if self.obeys_stop.is_some() { 0 } else { KILLED }
     }
 
     /// Can not be started, with the engine's words.

@@ -135,8 +135,23 @@ impl Network {
     }
 }
 
-/// The networks that a container is attached to, by name; with an address on each while it has a process.
-pub(super) type Places = BTreeMap<Arc<str>, Option<Address>>;
+/// The networks that a container is attached to, by name.
+pub(super) type Places = BTreeMap<Arc<str>, Place>;
+
+/// A container's place on a network.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    /// Which network of that name it is, since a process was on it first: another one of the same name is no substitute.
+    bound: Option<u32>,
+    /// Its address while it has a process.
+    pub(super) address: Option<Address>,
+}
+
+impl From<Address> for Place {
+    fn from(address: Address) -> Self {
+        Self { bound: Some(address.number), address: Some(address) }
+    }
+}
 
 /// A process's place on a network.
 #[derive(Clone, Debug)]
@@ -203,13 +218,13 @@ impl Networks {
     }
 
     /// Gives a process an address on each of these networks, or on none of them. [`NO_NETWORK`] has no addresses.
-    pub(super) fn join_all<'a>(&mut self, names: impl Iterator<Item = &'a Arc<str>>) -> Result<Places, Refusal> {
+    pub(super) fn join_all(&mut self, places: &Places) -> Result<Places, Refusal> {
         let mut joined = Places::new();
-        for name in names {
-            match (**name != *NO_NETWORK).then(|| self.join(name)).transpose() {
-                Ok(address) => joined.insert(Arc::clone(name), address),
+        for (name, place) in places {
+            match (**name != *NO_NETWORK).then(|| self.join_bound(name, place.bound)).transpose() {
+                Ok(address) => joined.insert(Arc::clone(name), address.map(Place::from).unwrap_or_default()),
                 Err(refusal) => {
-                    joined.values().flatten().for_each(|address| self.leave(address));
+                    self.leave_all(&joined);
                     return Err(refusal);
                 }
             };
@@ -217,12 +232,17 @@ impl Networks {
         Ok(joined)
     }
 
+    fn join_bound(&mut self, name: &str, bound: Option<u32>) -> Result<Address, Refusal> {
+        let is_it = |network: &Network| bound.is_none_or(|number| number == network.number);
+        match self.all.get(name).filter(|network| is_it(network)) {
+            Some(_) => self.join(name),
+            None => Err(not_found(name)),
+        }
+    }
+
     /// Gives a process an address.
     pub(super) fn join(&mut self, name: &str) -> Result<Address, Refusal> {
-        let network = self
-            .all
-            .get_mut(name)
-            .ok_or_else(|| Refusal::NotFound(ObjectKind::Network, format!("network {name} not found")))?;
+        let network = self.all.get_mut(name).ok_or_else(|| not_found(name))?;
         let host = network.free.pop_first().unwrap_or_else(|| {
             network.next += 1;
             network.next - 1
@@ -232,6 +252,11 @@ impl Networks {
         Ok(Address { network: name.to_owned(), number: network.number, host, ip })
     }
 
+    /// Gives back every address.
+    pub(super) fn leave_all(&mut self, places: &Places) {
+        places.values().filter_map(|place| place.address.as_ref()).for_each(|address| self.leave(address));
+    }
+
     pub(super) fn leave(&mut self, address: &Address) {
         let network = self.all.get_mut(&address.network).filter(|network| network.number == address.number);
         if let Some(network) = network {
@@ -239,6 +264,10 @@ impl Networks {
             network.free.insert(address.host);
         }
     }
+}
+
+fn not_found(network: &str) -> Refusal {
+    Refusal::NotFound(ObjectKind::Network, format!("network {network} not found"))
 }
 
 /// Named volumes, and which paths of the host do not exist.

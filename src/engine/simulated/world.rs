@@ -12,14 +12,14 @@ use super::clock::Clock;
 use super::container::Container;
 use super::faults::{Faults, Refusal};
 use super::feed::{Emitted, Feed};
-use super::process::{Behaviour, KILLED};
+use super::process::{Behaviour, KILLED, LOST};
 use super::random::Random;
 use super::resources::{HostPorts, Images, Networks, Storage};
 use super::timers::Timers;
 use super::violations::Violation;
 use crate::engine::{Change, ContainerSpec, ContainerSummary, EngineEvent, Limits, ObjectKind};
 use crate::model::labels;
-use crate::model::status::{ContainerState, Health};
+use crate::model::status::ContainerState;
 
 /// Everything there is. Containers are known by their serial numbers inside, and by IDs outside.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ pub(super) struct World {
     pub(super) up: bool,
     /// Grows whenever the engine goes down: calls of an earlier boot get no answer.
     pub(super) boot: u64,
+    /// Whether containers outlive the engine.
+    pub(super) live_restore: bool,
     /// How long a removal takes.
     pub(super) removal_time: Duration,
     /// The longest time that an answer takes by itself.
@@ -67,6 +69,8 @@ pub(super) struct World {
 pub(super) enum Timer {
     /// A process ends.
     Exit { serial: u64, run: u64, code: i64 },
+    /// The engine restarts a container.
+    Restart { serial: u64, run: u64 },
     /// A health check decides.
     Verdict { serial: u64, watch: u64 },
     /// A removal that takes time ends.
@@ -79,6 +83,7 @@ impl fmt::Debug for Timer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Exit { .. } => "Exit",
+            Self::Restart { .. } => "Restart",
             Self::Verdict { .. } => "Verdict",
             Self::Removed { .. } => "Removed",
             Self::Effect { .. } => "Effect",
@@ -112,6 +117,7 @@ impl World {
             latencies: Random::new(seed, 4),
             up: true,
             boot: 0,
+            live_restore: true,
             removal_time: Duration::ZERO,
             latency: Duration::ZERO,
             timeout: Duration::from_secs(10),
@@ -127,6 +133,7 @@ impl World {
             self.clock.move_to(due.max(self.clock.now()));
             match timer {
                 Timer::Exit { serial, run, code } => self.process_ends(serial, run, code),
+                Timer::Restart { serial, run } => self.restart(serial, run),
                 Timer::Verdict { serial, watch } => self.health_decided(serial, watch),
                 Timer::Removed { serial } => self.vanish(serial),
                 Timer::Effect { boot, effect } if boot == self.boot => effect(self),
@@ -144,34 +151,61 @@ impl World {
         }
     }
 
-    /// Takes the engine down: nobody is told anything any more, and no call gets an answer.
+    /// Takes the engine down: nobody is told anything any more, no call gets an answer, and nobody watches health.
     pub(super) fn go_down(&mut self) {
         self.up = false;
         self.boot += 1;
+        for container in self.containers.values_mut() {
+            container.watch += 1;
+            container.watched = false;
+        }
         self.feed.disconnect(self.clock.now());
         self.stirred.notify_waiters();
     }
 
-    /// Ends every process.
-    pub(super) fn kill_all(&mut self) {
-        let serials: Vec<u64> = self.containers.keys().copied().collect();
-        for serial in serials {
-            self.kill(serial, KILLED);
+    /// Ends every process without anybody to see how.
+    pub(super) fn lose_all(&mut self) {
+        for serial in self.having(Container::lives) {
+            self.kill(serial, LOST);
         }
     }
 
-    /// Brings the engine up: it watches the health of what still runs from the beginning.
+    /// Ends every process in order, as the engine does when it is told to end.
+    pub(super) fn end_all(&mut self) {
+        for serial in self.having(Container::lives) {
+            self.end_by_hand(serial);
+            if self.containers[&serial].state == ContainerState::Paused {
+                self.resume(serial);
+            }
+            let code = self.containers[&serial].behaviour.code_when_told();
+            self.kill(serial, code);
+        }
+    }
+
+    /// Brings the engine up. What still runs is taken over, though its health is not watched until it is unpaused or started
+    /// again; without live-restore it is ended. What the engine restarts is started, whoever ended it.
     pub(super) fn come_up(&mut self) {
         if self.up {
             return;
         }
-        self.up = true;
-        let running = self.containers.iter().filter(|(_, container)| container.state == ContainerState::Running);
-        let serials: Vec<u64> = running.map(|(serial, _)| *serial).collect();
-        for serial in serials {
-            self.change(serial, |container| container.health = container.health.map(|_| Health::Starting));
-            self.watch_health(serial);
+        if !self.live_restore {
+            for serial in self.having(Container::lives) {
+                let code = self.containers[&serial].behaviour.code_when_told();
+                self.kill(serial, code);
+            }
         }
+        self.up = true;
+        let ended = |own: &Container| matches!(own.state, ContainerState::Exited | ContainerState::Restarting);
+        for serial in self.having(|own| own.engine_restarts && ended(own)) {
+            self.end_by_hand(serial);
+            let id = Arc::clone(&self.containers[&serial].id);
+            // A failure is noted in the container's state.
+            drop(self.start(&id));
+        }
+    }
+
+    fn having(&self, what: impl Fn(&Container) -> bool) -> Vec<u64> {
+        self.containers.iter().filter(|(_, own)| what(own)).map(|(serial, _)| *serial).collect()
     }
 
     pub(super) fn serial(&self, id: &str) -> Result<u64, Refusal> {
@@ -309,6 +343,7 @@ impl World {
     /// Removes a container by force; returns when it will be gone, or `None` when it is already.
     pub(super) fn remove(&mut self, id: &str) -> Option<Duration> {
         let serial = self.serial(id).ok()?;
+        self.end_by_hand(serial);
         self.kill(serial, KILLED);
         let gone_at = self.clock.now().saturating_add(self.removal_time);
         if self.removal_time.is_zero() {
