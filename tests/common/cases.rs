@@ -3,6 +3,8 @@
 //!
 //! With `UPDATE_EXPECT=1` the sections are written anew, so that a change of behaviour is reviewed as a diff of the files.
 
+#![allow(dead_code, reason = "each test program uses its own part")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -18,11 +20,32 @@ pub struct Case {
     expected: String,
 }
 
-/// Checks every case of every `.txt` file in a folder beside the tests against what `answer` makes of it.
-///
-/// `answer` returns the sections, as pairs of a word and a text, or what is wrong with the case.
-pub fn check(folder: &str, at_least: usize, answer: impl Fn(&Case) -> Result<Vec<(&'static str, String)>, String>) {
-    let update = std::env::var_os("UPDATE_EXPECT").is_some();
+impl Case {
+    /// The lines of a section as they are written, without the indentation; empty when there is none.
+    pub fn section(&self, word: &str) -> Vec<String> {
+        let heading = format!("{word}:");
+        let lines = self.expected.lines().skip_while(|line| **line != *heading).skip(1);
+        lines.map_while(|line| line.strip_prefix("  ")).map(str::to_owned).collect()
+    }
+}
+
+/// Every case of every `.txt` file in a folder beside the tests.
+pub fn all(folder: &str) -> Vec<Case> {
+    let text = |path: &PathBuf| std::fs::read_to_string(path).expect("a readable case file");
+    files(folder).iter().flat_map(|path| parse(&text(path))).collect()
+}
+
+/// The sections of a case, as pairs of a word and a text, or what is wrong with it.
+pub type Answer = Result<Vec<(&'static str, String)>, String>;
+
+/// Whether the sections are to be written anew.
+pub fn updates() -> bool {
+    std::env::var_os("UPDATE_EXPECT").is_some()
+}
+
+/// Checks every case of every `.txt` file in a folder beside the tests against what `answer` makes of it, or writes the
+/// sections anew.
+pub fn check(folder: &str, at_least: usize, update: bool, answer: impl Fn(&Case) -> Answer) {
     let (mut count, mut failures) = (0, Vec::new());
     for path in files(folder) {
         let text = std::fs::read_to_string(&path).expect("a readable case file");

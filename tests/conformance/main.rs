@@ -10,8 +10,11 @@ mod images;
 mod lifecycle;
 mod networks;
 mod simulated;
+mod story;
 mod suite;
 mod volumes;
 
+#[path = "../common/cases.rs"]
+mod cases;
 #[path = "../support/mod.rs"]
 mod support;

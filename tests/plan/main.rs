@@ -14,7 +14,7 @@ use world::World;
 
 #[test]
 fn cases_come_to_the_expected_plans_and_ends() {
-    cases::check("plan", 70, |case| {
+    cases::check("plan", 70, cases::updates(), |case| {
         let (given, rest) = Given::parse(&case.given)?;
         if let [line, ..] = rest.as_slice() {
             return Err(format!("not understood: {line}"));

@@ -28,7 +28,7 @@ use wharf::plan::{Acceptance, Goal, Reach, Retry, View, plan, status};
 
 #[test]
 fn cases_come_to_the_expected_statuses() {
-    cases::check("status", 25, |case| {
+    cases::check("status", 25, cases::updates(), |case| {
         let (given, rest) = Given::parse(&case.given)?;
         let mut told = Told::of(&given);
         for line in &rest {

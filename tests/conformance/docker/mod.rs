@@ -3,13 +3,16 @@
 mod calls;
 mod faults;
 mod isolation;
+mod own_engine;
 mod sandbox;
+mod stage;
 
 use wharf::engine::Engine;
 use wharf::engine::docker::Docker;
 use wharf::model::Instance;
 use wharf::model::reference::ImageReference;
 
+use self::own_engine::OwnEngine;
 use crate::bench::{Bench, Meddling, Process, plain, running};
 use crate::support::real::{self, IMAGE, MARK, Scope};
 
@@ -18,6 +21,10 @@ pub struct Real {
     engine: Docker,
     instance: Instance,
     scope: Scope,
+    /// Where it is reached, unless at the usual address.
+    host: Option<String>,
+    /// Goes with the bench.
+    own_engine: Option<tokio::sync::Mutex<OwnEngine>>,
 }
 
 impl Real {
@@ -31,7 +38,16 @@ impl Real {
         tokio::task::spawn_blocking(real::ensure_image).await.expect("the image is there");
         let scope = Scope::new();
         let instance = scope.name().parse().expect("a valid instance");
-        Self { engine: Docker::connect(host).expect("a valid address"), instance, scope }
+        let engine = Docker::connect(host).expect("a valid address");
+        Self { engine, instance, scope, host: host.map(str::to_owned), own_engine: None }
+    }
+
+    /// An engine of its own, which may be killed.
+    pub async fn with_own_engine(live_restore: bool) -> Self {
+        tokio::task::spawn_blocking(real::ensure_image).await.expect("the image is there");
+        let own = OwnEngine::start(live_restore).await;
+        let bench = Self::at(Some(&own.host())).await;
+        Self { own_engine: Some(tokio::sync::Mutex::new(own)), ..bench }
     }
 }
 
