@@ -103,3 +103,24 @@ pub async fn a_list_after_subscribing_misses_nothing<B: Bench>(bench: &B) {
     let (seen, created) = tokio::join!(subscribe_and_list, bench.engine().create(&spec));
     assert_eq!(seen, created.expect("created"));
 }
+
+/// Engines may replay a moment: the controller is told what it knows, and must not take it for news.
+pub async fn what_was_before_a_subscription_comes_before_what_is_after_it<B: Bench>(bench: &B) {
+    let engine = bench.engine();
+    let before = running(bench, &plain(bench, "before", Process::Lasts)).await;
+    let mut events = subscribed(bench).await;
+    let after = engine.create(&plain(bench, "after", Process::Lasts)).await.expect("created");
+    let mut told = Vec::new();
+    loop {
+        let event = next(&mut events).await;
+        if event.id == after {
+            assert_eq!(event.change, Change::Created);
+            break;
+        }
+        assert_eq!(event.id, before);
+        told.push(event);
+    }
+    let changes: Vec<Change> = told.iter().map(|event| event.change).collect();
+    assert!([Change::Created, Change::Started].ends_with(&changes), "all of it, or the end of it: {changes:?}");
+    assert!(told.is_sorted_by_key(|event| event.time));
+}

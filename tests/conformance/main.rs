@@ -5,6 +5,7 @@
 mod bench;
 mod containers;
 mod docker;
+mod during;
 mod events;
 mod images;
 mod lifecycle;

@@ -29,6 +29,10 @@ macro_rules! suite {
             a_taken_port_fails_the_start_until_it_is_free
             health_is_seen
         );
+        $crate::suite::tests!(#[$attribute] $make; during:
+            one_that_is_renamed_is_listed_once
+            one_that_is_removed_is_listed_until_it_is_gone
+        );
         $crate::suite::tests!(#[$attribute] $make; networks:
             a_network_is_made_once
             ensuring_at_once_makes_one_network
@@ -51,6 +55,7 @@ macro_rules! suite {
             meddling_is_told
             changes_of_health_are_told
             a_list_after_subscribing_misses_nothing
+            what_was_before_a_subscription_comes_before_what_is_after_it
         );
     };
 }
