@@ -27,6 +27,13 @@ pub enum InvalidQuantity {
 }
 
 impl Cpu {
+    /// A thousandth of a core: less does nothing useful.
+    const LEAST: u64 = 1_000_000;
+
+    /// A million cores: more than any machine has. Up to there a float holds nine decimals exactly, and a float is what a
+    /// number without quotes is read as.
+    const MOST: u64 = 1_000_000 * 1_000_000_000;
+
     /// From billionths of a core.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
@@ -74,9 +81,8 @@ impl FromStr for Cpu {
             Some(millis) => scaled(millis, 1_000_000),
             None => scaled(text, 1_000_000_000),
         };
-        // Docker refuses more than int64 and less than a thousandth of a core does nothing useful.
         nanos
-            .filter(|nanos| (1_000_000..=i64::MAX.unsigned_abs()).contains(nanos))
+            .filter(|nanos| (Self::LEAST..=Self::MOST).contains(nanos))
             .map(Self)
             .ok_or_else(|| InvalidQuantity::Cpu(text.escape_debug().to_string()))
     }
@@ -144,11 +150,12 @@ mod tests {
             ("2", 2_000_000_000, "2"),
             (".5", 500_000_000, "500m"),
             ("0.0015", 1_500_000, "0.0015"),
+            ("1000000", 1_000_000_000_000_000, "1000000"),
         ] {
             let cpu: Cpu = text.parse().expect(text);
             assert_eq!((cpu.nanos(), cpu.to_string().as_str()), (nanos, shown));
         }
-        for bad in ["", ".", "0", "-1", "1e3", "1.5x", "m", "0.1m0", "99999999999999"] {
+        for bad in ["", ".", "0", "-1", "1e3", "1.5x", "m", "0.1m0", "1000000.000000001"] {
             assert!(bad.parse::<Cpu>().is_err(), "{bad}");
         }
     }

@@ -191,7 +191,7 @@ fn network_and_ports() -> impl Strategy<Value = (Network, Vec<Port>)> {
 
 fn resources() -> impl Strategy<Value = Resources> {
     let memory = |least: u64| option::of((least..1 << 50).prop_map(Memory::from_bytes));
-    let cpu = option::of((1_000_000_u64..1 << 50).prop_map(Cpu::from_nanos));
+    let cpu = option::of((1_000_000_u64..=1_000_000_000_000_000).prop_map(Cpu::from_nanos));
     (cpu, memory(6 << 20), option::of(1_u32..=4_194_304), memory(1))
         .prop_map(|(cpu, memory, pids, shm_size)| Resources { cpu, memory, pids, shm_size })
 }
