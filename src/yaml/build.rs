@@ -1,7 +1,8 @@
 //! From text to nodes, within limits that hold for hostile text too.
 //!
 //! The scanner of saphyr-parser takes time in proportion to the text and refuses more than 255 open brackets by itself, so
-//! limits are checked on its events, as they come, before anything is built from them. There is no recursion: open
+//! limits are checked on its events, as they come, before anything is built from them. Only its memory needs a limit
+//! beforehand: it reads a collection in brackets to the end before it tells the first of it. There is no recursion: open
 //! collections are on a stack of their own.
 
 use std::collections::HashMap;
@@ -21,15 +22,22 @@ pub(super) struct Limits {
     pub bytes: usize,
     /// Documents.
     pub documents: usize,
+    /// Characters of [`INDICATORS`], wherever they stand. In brackets each may become three tokens of the scanner, of a
+    /// hundred bytes.
+    pub indicators: usize,
 }
 
+/// What collections in brackets are made of. The scanner keeps all tokens of the outermost one: it may be a key.
+const INDICATORS: [u8; 7] = *b"[]{},:?";
+
 /// For text by strangers: some 30 MiB of memory at most.
-const STRANGER: Limits = Limits { nodes: 50_000, bytes: 1 << 20, documents: 1_000 };
+const STRANGER: Limits = Limits { nodes: 50_000, bytes: 1 << 20, documents: 1_000, indicators: 80_000 };
 
 /// Reads every document of a text. A document of comments only is a node with [`ScalarKind::Null`] and no text.
 ///
 /// Refused, besides what is not YAML: control characters, tags other than those of the core schema, more than 64 levels
-/// of nesting, and more than 50,000 values, 1 MiB of their text, or 1,000 documents after aliases are resolved.
+/// of nesting, more than 50,000 values, 1 MiB of their text, or 1,000 documents after aliases are resolved, and more than
+/// 80,000 of the characters that collections in brackets are made of.
 pub fn parse(text: &str) -> Result<Vec<Node>, SyntaxError> {
     parse_within(text, STRANGER)
 }
@@ -37,6 +45,7 @@ pub fn parse(text: &str) -> Result<Vec<Node>, SyntaxError> {
 pub(super) fn parse_within(text: &str, limits: Limits) -> Result<Vec<Node>, SyntaxError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     refuse_control_characters(text)?;
+    refuse_indicators(text, limits.indicators)?;
     let mut parser = Parser::new_from_str(text);
     let mut builder = Builder::new(limits);
     while let Some((event, at)) = next_event(&mut parser)? {
@@ -65,11 +74,24 @@ fn refused<T>(at: Position, message: impl Into<String>) -> Result<T, SyntaxError
 fn refuse_control_characters(text: &str) -> Result<(), SyntaxError> {
     let forbidden = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r') || c == '\u{feff}';
     let Some((index, found)) = text.char_indices().find(|(_, c)| forbidden(*c)) else { return Ok(()) };
+    let message =
+        format!("the character U+{:04X} is not allowed: remove it, or write it as an escape", u32::from(found));
+    refused(place(text, index), message)
+}
+
+/// The place of a byte of the text that begins a character.
+fn place(text: &str, index: usize) -> Position {
     let before = text[..index].replace("\r\n", "\n");
     let mut lines = before.split(['\n', '\r']);
     let column = lines.next_back().map_or(0, |last| last.chars().count()) + 1;
-    let at = Position { line: lines.count() + 1, column };
-    refused(at, format!("the character U+{:04X} is not allowed: remove it, or write it as an escape", u32::from(found)))
+    Position { line: lines.count() + 1, column }
+}
+
+fn refuse_indicators(text: &str, limit: usize) -> Result<(), SyntaxError> {
+    let mut found = text.bytes().enumerate().filter(|(_, byte)| INDICATORS.contains(byte));
+    let Some((index, _)) = found.nth(limit) else { return Ok(()) };
+    let message = format!("more than {limit} brackets, commas, colons and question marks: divide the file");
+    refused(place(text, index), message)
 }
 
 /// A collection that is not complete yet.
@@ -333,6 +355,16 @@ mod tests {
         }
         let block: String = (0..500).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
         assert!(error(&block).contains("line 65"));
+    }
+
+    #[test]
+    fn what_the_scanner_would_keep_is_bounded() {
+        let text = format!("a:\n  [{}]", ":,".repeat(STRANGER.indicators / 2 - 2));
+        assert!(error(&text).contains("50000 values"));
+        let text = format!("a:\n  [{}]", ":,".repeat(STRANGER.indicators));
+        let expected =
+            "line 2, column 80002: more than 80000 brackets, commas, colons and question marks: divide the file";
+        assert_eq!(error(&text), expected);
     }
 
     #[test]

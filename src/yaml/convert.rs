@@ -10,7 +10,7 @@ use super::build::{Limits, parse_within};
 use super::{Node, Position, Scalar, ScalarKind, Value, YamlError};
 
 /// For text that this program wrote: a status file of a thousand workspaces is far below.
-const OWN: Limits = Limits { nodes: 4_000_000, bytes: 128 << 20, documents: 100_000 };
+const OWN: Limits = Limits { nodes: 4_000_000, bytes: 128 << 20, documents: 100_000, indicators: usize::MAX };
 
 /// Writes documents one after the other, with `---` between them.
 pub fn to_string<T: Serialize>(documents: &[T]) -> Result<String, YamlError> {
