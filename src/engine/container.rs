@@ -1,6 +1,7 @@
 //! What a container is created from, free of any engine's own terms.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
@@ -64,7 +65,7 @@ impl ContainerSpec {
 }
 
 /// The value of an environment variable.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 pub enum EnvValue {
     /// A value that is written in the manifest.
     Plain(String),
@@ -76,6 +77,16 @@ pub enum EnvValue {
         #[serde(skip)]
         value: Option<SecretString>,
     },
+}
+
+impl fmt::Debug for EnvValue {
+    /// Without the value: what a defect prints may end in a log.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(_) => formatter.write_str("Plain(…)"),
+            Self::File { path, .. } => formatter.debug_struct("File").field("path", path).finish_non_exhaustive(),
+        }
+    }
 }
 
 /// One mount.

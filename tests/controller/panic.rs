@@ -18,7 +18,7 @@ use wharf::model::status::{ConditionType, ErrorClass};
 
 use super::rig::Rig;
 
-const SPEC: &str = "image: debian:12, recovery: {backoff: {max: 10s}}";
+const SPEC: &str = "image: debian:12, env: [{name: TOKEN, value: c4n4ry}], recovery: {backoff: {max: 10s}}";
 
 /// An engine whose client has a defect: it panics when it is to create the container of workspace `bad`.
 struct Defective {
@@ -33,7 +33,8 @@ impl Engine for Defective {
     async fn create(&self, spec: &ContainerSpec) -> Answer<String> {
         if spec.name == "wharf-bad" && !self.repaired.load(Ordering::Relaxed) {
             self.panics.fetch_add(1, Ordering::Relaxed);
-            panic!("a defect");
+            // As a careless assertion would.
+            panic!("a defect with {spec:?}");
         }
         self.engine.create(spec).await
     }
@@ -130,6 +131,8 @@ async fn a_panic_is_isolated_told_and_retried() {
     let reconciled = rig.condition("bad", ConditionType::Reconciled).expect("always there");
     assert!(reconciled.message.contains("please report it"), "{}", reconciled.message);
     assert!(rig.has_event("bad", EventReason::Failed, "internal error"), "{:#?}", rig.events("bad"));
+    let told = format!("{:?} {:?}", rig.status("bad"), rig.events("bad"));
+    assert!(!told.contains("c4n4ry"), "{told}");
     // The rest is looked after meanwhile.
     rig.engine.outside().kill("wharf-good").expect("it runs");
     rig.until("restarted", |rig| rig.is_running("wharf-good")).await;

@@ -9,6 +9,7 @@ mod security;
 mod storage;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -144,7 +145,7 @@ pub struct WorkspaceSpec {
 }
 
 /// One environment variable: a `value`, or `valueFrom` a place that is read when the container is created.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EnvVar {
     /// The variable's name.
@@ -156,6 +157,16 @@ pub struct EnvVar {
     /// Where the value comes from. It is read when the container is created, and never stored, logged or shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_from: Option<EnvSource>,
+}
+
+impl fmt::Debug for EnvVar {
+    /// Without the value: what a defect prints may end in a log.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, value, value_from } = self;
+        let value = value.as_ref().map(|_| format_args!("…"));
+        let mut shown = formatter.debug_struct("EnvVar");
+        shown.field("name", name).field("value", &value).field("value_from", value_from).finish()
+    }
 }
 
 /// Where the value of an environment variable comes from.
