@@ -7,8 +7,9 @@ use std::time::Duration;
 use bollard::errors::Error;
 
 use super::endpoint::Endpoint;
+use super::hidden::Hidden;
 use super::transport::Unreachable;
-use crate::engine::{EngineError, ObjectKind};
+use crate::engine::{EngineError, EnvValue, ObjectKind};
 
 /// A call as its errors name it.
 #[derive(Clone, Debug)]
@@ -17,18 +18,25 @@ pub(super) struct Call {
     pub(super) operation: String,
     /// What a 404 is about unless the engine says something else.
     pub(super) object: ObjectKind,
+    /// What its errors do not tell, although the engine may quote it.
+    hidden: Hidden,
 }
 
 impl Call {
     /// A call about a container with an ID, which is shortened as the engine's own client does.
     pub(super) fn on(verb: &str, id: &str) -> Self {
         let short: String = id.escape_debug().take(12).collect();
-        Self { operation: format!("{verb} container {short}"), object: ObjectKind::Container }
+        Self::about(ObjectKind::Container, format!("{verb} container {short}"))
     }
 
     /// A call about something else.
     pub(super) fn about(object: ObjectKind, operation: String) -> Self {
-        Self { operation, object }
+        Self { operation, object, hidden: Hidden::default() }
+    }
+
+    /// The same call, about something with this environment.
+    pub(super) fn with_environment(self, env: &[(String, EnvValue)]) -> Self {
+        Self { hidden: Hidden::of(env), ..self }
     }
 
     /// The request itself is wrong.
@@ -54,7 +62,7 @@ impl Call {
         let operation = self.operation.clone();
         match error {
             Error::DockerResponseServerError { status_code, message } => self.refused(endpoint, status_code, &message),
-            Error::DockerStreamError { error } => EngineError::Failed { operation, message: steady(&error) },
+            Error::DockerStreamError { error } => EngineError::Failed { operation, message: self.told(&error) },
             Error::IOError { err } if reason(&err).is_some() => {
                 self.unavailable(endpoint, reason(&err).unwrap_or_default().to_owned())
             }
@@ -63,17 +71,22 @@ impl Call {
             | Error::URLParseError { .. }
             | Error::InvalidURIError { .. }
             | Error::InvalidURIPartsError { .. }
-            | Error::HttpClientError { .. } => self.invalid(chain(&error)),
+            | Error::HttpClientError { .. } => self.invalid(self.hidden.left_out_of(&chain(&error))),
             // Everything else happened after the request left: a broken connection, half an answer, no sense in it.
-            other => EngineError::OutcomeUnknown { operation, message: chain(&other) },
+            other => EngineError::OutcomeUnknown { operation, message: self.hidden.left_out_of(&chain(&other)) },
         }
+    }
+
+    /// The engine's words as they are told.
+    fn told(&self, message: &str) -> String {
+        steady(&self.hidden.left_out_of(message))
     }
 
     /// An answer with a status that is not a success.
     fn refused(&self, endpoint: &Endpoint, status: u16, message: &str) -> EngineError {
         let operation = self.operation.clone();
         let object = missing(message).unwrap_or(self.object);
-        let message = steady(message);
+        let message = self.told(message);
         match status {
             // The engine was replaced by one that speaks another version; the next call asks again.
             400 if message.contains("client version") => self.unavailable(endpoint, message),

@@ -1,13 +1,15 @@
 //! The Docker engine, through its API (1.41 or newer, which is Docker 20.10).
 //!
 //! - `request` turns Wharf's terms into requests, and `answer` turns answers into Wharf's terms; both are pure.
-//! - `transport` carries them, `failure` sorts what can go wrong, and `patience` says how long a call may take.
+//! - `transport` carries them, `failure` sorts what can go wrong, `hidden` keeps environments out of it, and `patience` says how
+//!   long a call may take.
 //! - The API version is negotiated by the first call, and again after the engine was lost. No connection is made before.
 
 mod answer;
 mod endpoint;
 mod events;
 mod failure;
+mod hidden;
 mod images;
 mod networks;
 mod patience;
@@ -196,7 +198,8 @@ impl Engine for Docker {
     }
 
     async fn create(&self, spec: &ContainerSpec) -> Result<String, EngineError> {
-        let call = Call::about(ObjectKind::Container, format!("create container `{}`", spec.name.escape_debug()));
+        let call = Call::about(ObjectKind::Container, format!("create container `{}`", spec.name.escape_debug()))
+            .with_environment(&spec.env);
         let body = request::create(spec).map_err(|message| call.invalid(message))?;
         let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
         let answer = self.run(&call, patience::SLOW, self.client.create_container(Some(options), body)).await?;
