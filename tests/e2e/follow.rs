@@ -7,7 +7,7 @@ use wharf::model::status::{ConditionStatus, ConditionType};
 use crate::manifest::Manifest;
 use crate::support::proxy::Proxy;
 use crate::support::real::{IMAGE, docker};
-use crate::world::{World, eventually, inspect, until};
+use crate::world::{World, eventually, until};
 
 const MEBIBYTE: u64 = 1 << 20;
 
@@ -60,7 +60,7 @@ fn another_image_replaces_the_container() {
     assert_ne!(container["Id"], before);
     assert_eq!(container["Config"]["Image"], other.0);
     assert_eq!(second.metadata.uid, first.metadata.uid, "it is the same workspace");
-    assert_eq!(inspect(&before), None, "the old one is gone");
+    assert_eq!(world.client().inspect(&before), None, "the old one is gone");
     assert_eq!(world.containers().len(), 1);
 }
 

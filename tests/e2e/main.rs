@@ -1,6 +1,6 @@
 //! What users are promised, on the real engine and through the compiled program: manifests in, containers and status files out.
 //!
-//! Each test has a source directory, an instance and a name prefix of its own, see [`world::World`].
+//! Each test has a source directory, an instance and a name prefix of its own, see [`support::world::World`].
 
 mod counts;
 mod crash;
@@ -9,12 +9,12 @@ mod engine;
 mod follow;
 mod guard;
 mod inside;
-mod manifest;
 mod once;
 mod registry;
 mod shutdown;
 mod two;
-mod world;
 
 #[path = "../support/mod.rs"]
 mod support;
+
+use support::{manifest, world};

@@ -1,6 +1,14 @@
-//! Helpers that several test programs share: a small image, clean-up on a real engine, and a proxy in front of it.
+//! Helpers that several test programs share: manifests and a source directory, a small
+//! image and clean-up on a real engine, engines and registries of their own, and proxies in front of both.
 
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub mod gate;
+pub mod manifest;
+pub mod private;
 pub mod proxy;
 pub mod real;
+pub mod registry;
+pub mod stream;
+pub mod tell;
+pub mod world;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::support::real::IMAGE;
+use super::real::IMAGE;
 
 /// One document.
 #[derive(Clone, Debug)]

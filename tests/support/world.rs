@@ -15,8 +15,8 @@ use wharf::model::labels;
 use wharf::model::status::{Condition, ConditionType, Phase};
 use wharf::status_file::StatusFiles;
 
-use crate::manifest::Manifest;
-use crate::support::real::{Scope, docker, ensure_image};
+use super::manifest::Manifest;
+use super::real::{Client, Scope};
 
 /// How long anything may take. Nothing comes near it unless it never happens.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -25,13 +25,18 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Waits until something is seen.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + DEADLINE;
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    eventually_within(DEADLINE, what, look)
+}
+
+/// Waits until something is seen that may take longer, or must come sooner.
+pub fn eventually_within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
     loop {
         if let Some(seen) = look() {
             return seen;
         }
-        assert!(Instant::now() < deadline, "never: {what}");
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
         thread::sleep(LOOK_AGAIN);
     }
 }
@@ -66,17 +71,22 @@ pub struct Controller {
 
 impl World {
     pub fn new() -> Self {
-        let scope = Scope::new();
+        Self::on(&Client::default())
+    }
+
+    /// On another engine than the machine's own.
+    pub fn on(client: &Client) -> Self {
+        let scope = Scope::on(client.clone());
         Self::with_prefix(scope.name().to_owned(), scope)
     }
 
     /// Another source and another instance that give their containers the same names.
     pub fn beside(&self) -> Self {
-        Self::with_prefix(self.prefix.clone(), Scope::new())
+        Self::with_prefix(self.prefix.clone(), Scope::on(self.client().clone()))
     }
 
     fn with_prefix(prefix: String, scope: Scope) -> Self {
-        ensure_image();
+        scope.client().ensure_image();
         let directory = || tempfile::tempdir().expect("a temporary directory");
         let world = Self { directory: directory(), logs: directory(), prefix, scope };
         fs::create_dir(world.source()).expect("created");
@@ -101,6 +111,11 @@ impl World {
     /// The instance.
     pub fn instance(&self) -> &str {
         self.scope.name()
+    }
+
+    /// The engine.
+    pub fn client(&self) -> &Client {
+        self.scope.client()
     }
 
     /// The name of an object of a workspace on the engine.
@@ -134,6 +149,9 @@ impl World {
         program.arg("--no-color").arg(command);
         if ["run", "plan"].contains(&command) {
             program.arg(self.source()).args(["--instance", self.instance(), "--name-prefix", &self.prefix]);
+            if let Some(host) = self.client().host().filter(|_| !more.contains(&"--host")) {
+                program.args(["--host", host]);
+            }
         } else {
             program.arg("--dir").arg(self.source());
         }
@@ -201,7 +219,7 @@ impl World {
 
     /// A workspace's container as the engine describes it.
     pub fn container(&self, name: &str) -> Option<Value> {
-        inspect(&self.object(name))
+        self.client().inspect(&self.object(name))
     }
 
     /// The ID of a workspace's container, which must be there.
@@ -214,7 +232,7 @@ impl World {
     pub fn containers(&self) -> Vec<(String, String)> {
         let filter = format!("label={}={}", labels::INSTANCE, self.instance());
         let format = format!("{{{{.Names}}}} {{{{.Label \"{}\"}}}}", labels::UID);
-        let listed = docker(&["ps", "--all", "--no-trunc", "--filter", &filter, "--format", &format]);
+        let listed = self.client().docker(&["ps", "--all", "--no-trunc", "--filter", &filter, "--format", &format]);
         let line = |line: &str| line.split_once(' ').map(|(name, uid)| (name.to_owned(), uid.to_owned()));
         let mut containers: Vec<_> = listed.lines().filter_map(line).collect();
         containers.sort();
@@ -245,14 +263,6 @@ pub fn is_ready(status: &WorkspaceStatus, generation: u64) -> bool {
     status.metadata.generation == generation
         && status.status.observed_generation == generation
         && holds.iter().all(|kind| status.status.is(*kind))
-}
-
-/// What the engine says about a container.
-pub fn inspect(container: &str) -> Option<Value> {
-    let output = Command::new("docker").args(["container", "inspect", container]).output();
-    let output = output.expect("the docker command line is installed");
-    let found: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
-    found.into_iter().next()
 }
 
 impl Controller {
