@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use wharf::store::{Lock, Opened, Outcome, StoreError};
 
-use crate::support::{name, open, put, record, temp};
+use crate::support::{contents, name, open, put, record, temp};
 use crate::writer::Writer;
 
 #[test]
@@ -25,6 +25,20 @@ fn records_survive_and_are_forgotten() {
     assert_eq!(again.outcome, Outcome::Existing);
     assert_eq!(again.records, expected);
     assert_eq!(fs::metadata(dir.path().join("db")).expect("db").permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn what_is_remembered_already_is_not_written() {
+    let dir = temp();
+    let Opened { store, .. } = open(dir.path());
+    put(&store, &[record("a", 1), record("b", 7)]).and_then(|()| store.flush()).expect("written");
+    let before = contents(dir.path());
+    put(&store, &[record("b", 7), record("a", 1)]).and_then(|()| store.flush()).expect("nothing to write");
+    store.forget(&name("c")).and_then(|()| store.flush()).expect("nothing to forget");
+    assert_eq!(contents(dir.path()), before);
+    put(&store, &[record("b", 8), record("a", 1)]).and_then(|()| store.flush()).expect("written");
+    assert_ne!(contents(dir.path()), before);
+    assert_eq!(store.load_all().expect("records")[&name("b")], record("b", 8));
 }
 
 #[test]
