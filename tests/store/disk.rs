@@ -2,54 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
-use std::path::Path;
-use std::process::Command;
 
 use wharf::store::{Opened, Outcome, StoreError};
 
-use crate::support::{eventually, name, open, put, record, temp, try_open};
-
-/// A file system of a few megabytes.
-struct SmallDisk {
-    mount: tempfile::TempDir,
-}
-
-impl SmallDisk {
-    /// `None` where mounting is not permitted, which the caller tells: there is no other way to fill a disk for one
-    /// test that does not fill it for everybody. Where the tests run as root, as in CI, it is permitted.
-    fn new(size: &str) -> Option<Self> {
-        let mount = temp();
-        let options = format!("size={size}");
-        let status = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(mount.path()).status();
-        if status.is_ok_and(|status| status.success()) {
-            return Some(Self { mount });
-        }
-        eprintln!("NOT TESTED: mounting a tmpfs is not permitted here; run as root");
-        None
-    }
-
-    fn path(&self) -> &Path {
-        self.mount.path()
-    }
-
-    /// Fills it to the last byte.
-    fn fill(&self) {
-        let mut ballast =
-            fs::OpenOptions::new().create(true).append(true).open(self.path().join("ballast")).expect("made");
-        while ballast.write_all(&[1; 4096]).is_ok() {}
-    }
-
-    fn free(&self) {
-        fs::remove_file(self.path().join("ballast")).expect("freed");
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
-    }
-}
+use crate::small_disk::SmallDisk;
+use crate::support::{eventually, name, open, put, record, try_open};
+use crate::tell::tell;
 
 #[test]
 fn a_disk_that_fills_while_running_is_survived_without_a_restart() {
@@ -76,6 +34,7 @@ fn a_disk_that_fills_while_running_is_survived_without_a_restart() {
     drop(store);
     let again = open(&state);
     assert_eq!((again.outcome, again.records), (Outcome::Existing, written));
+    tell(31, "disk of the store full while running, then freed", 3, "no accepted write lost, no restart");
 }
 
 #[test]
@@ -99,4 +58,5 @@ fn a_disk_that_is_full_at_the_start_is_waited_for() {
     let again = open(&state);
     assert_eq!(again.outcome, Outcome::Existing);
     assert!(again.records.contains_key(&name("a")));
+    tell(31, "disk of the store full at open, then freed", 2, "opened when there was room");
 }

@@ -6,13 +6,19 @@ use std::time::Duration;
 use wharf::store::{Opened, Outcome};
 
 use crate::support::{name, open, put, record, temp};
+use crate::tell::tell;
 use crate::writer::{WORKSPACES, Writer};
+
+/// From `WHARF_TEST_KILLS`, else enough to meet every kind of moment.
+fn kills() -> u64 {
+    std::env::var("WHARF_TEST_KILLS").map_or(40, |text| text.parse().expect("WHARF_TEST_KILLS is a number"))
+}
 
 #[test]
 fn kill_9_at_any_moment_loses_nothing_acknowledged() {
     let dir = temp();
     let mut acknowledged = 0;
-    for round in 0..40 {
+    for round in 0..kills() {
         let mut writer = Writer::start(dir.path());
         for _ in 0..=(round * 7 % 23) {
             acknowledged = writer.next_acknowledged().expect("the child writes on");
@@ -37,7 +43,14 @@ fn kill_9_at_any_moment_loses_nothing_acknowledged() {
             assert!(logged, "round {round} lost the event of {number}: {events:?}");
         }
     }
+    let kills = usize::try_from(kills()).expect("few");
     assert!(acknowledged > 400, "the child was given time to write: {acknowledged}");
+    tell(
+        30,
+        "kill -9 of a writer of the store",
+        kills,
+        &format!("nothing acknowledged lost, up to write {acknowledged}"),
+    );
 }
 
 #[test]

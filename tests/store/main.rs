@@ -8,3 +8,8 @@ mod kills;
 mod reading;
 mod support;
 mod writer;
+
+#[path = "../support/small_disk.rs"]
+mod small_disk;
+#[path = "../support/tell.rs"]
+mod tell;

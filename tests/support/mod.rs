@@ -9,6 +9,7 @@ pub mod private;
 pub mod proxy;
 pub mod real;
 pub mod registry;
+pub mod small_disk;
 pub mod stream;
 pub mod tell;
 pub mod world;

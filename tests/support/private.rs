@@ -234,6 +234,6 @@ fn has_ended(pid: &str) -> bool {
 }
 
 fn last_lines(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().collect();
+    let lines: Vec<&str> = log.lines().filter(|line| !line.contains("level=info") && !line.contains("shim")).collect();
     lines[lines.len().saturating_sub(30)..].join("\n")
 }

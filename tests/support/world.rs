@@ -306,7 +306,8 @@ impl Drop for Controller {
         drop(self.child.kill());
         drop(self.child.wait());
         if thread::panicking() {
-            println!("--- the log of controller {} ---\n{}", self.child.id(), self.log());
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            println!("--- the log of controller {} ---\n{log}", self.child.id());
         }
     }
 }
