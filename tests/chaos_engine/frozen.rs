@@ -19,7 +19,7 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 async fn a_frozen_engine_is_noticed_and_nothing_is_deleted() {
     let Some(trial) = Trial::new(&[]) else { return };
     trial.declare(&NAMES);
-    let _controller = trial.start();
+    let controller = trial.start();
     trial.converges(&NAMES);
     let (before, done) = (trial.world.containers(), trial.proxy.mutations().len());
 
@@ -48,5 +48,5 @@ async fn a_frozen_engine_is_noticed_and_nothing_is_deleted() {
     trial.is_quiet();
     assert_eq!(trial.world.containers(), before[..2], "the same workspaces");
     let outcome = format!("noticed after {}, converged in {}", seconds(noticed), seconds(took));
-    trial.ends_well(15, "engine frozen", 1, &outcome);
+    trial.ends_well(controller, 15, "engine frozen", 1, &outcome);
 }

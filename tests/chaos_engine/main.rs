@@ -3,8 +3,17 @@
 //!
 //! `./tests/chaos` runs all of it at full size and prints what was measured.
 
+mod deaths;
+mod disk;
+mod events;
 mod frozen;
 mod killed;
+mod odd;
+mod project;
+mod registry;
+mod replies;
+mod slow;
+mod taken;
 mod trial;
 mod watch;
 

@@ -14,7 +14,7 @@ use wharf::model::labels;
 use wharf::status_file::StatusFiles;
 
 /// Between two looks.
-const LOOK_AGAIN: Duration = Duration::from_millis(30);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// An engine that does not answer shows nothing; it is looked at again.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub struct Seen {
     pub looks: usize,
     pub violations: Vec<String>,
+    /// Two containers of one workspace and one spec: a violation unless the first cannot be used any more.
+    pub twins: Vec<String>,
 }
 
 /// Looks until told to end.
@@ -64,7 +66,7 @@ impl Drop for Watch {
 fn look(engine: &Path, source: &Path, seen: &mut Seen) {
     for found in StatusFiles::new(source, None).read_all().unwrap_or_default() {
         if let Err(error) = found.status {
-            seen.note(format!("a status file does not parse: {error}"));
+            note(&mut seen.violations, format!("a status file does not parse: {error}"));
         }
     }
     let Some(Value::Array(containers)) = get(engine, "/containers/json?all=1") else { return };
@@ -87,19 +89,17 @@ fn look(engine: &Path, source: &Path, seen: &mut Seen) {
             get(engine, &format!("/containers/{id}/json")).is_some_and(|it| it["State"]["Running"] == true)
         };
         if ids.len() > 1 && ids.iter().filter(run).count() > 1 {
-            seen.note(format!("two containers of {uid} run: {ids:?}"));
+            note(&mut seen.violations, format!("two containers of {uid} run: {ids:?}"));
         }
     }
     for ((uid, _), ids) in twins.iter().filter(|(_, ids)| ids.len() > 1) {
-        seen.note(format!("two containers of {uid} are of one spec: {ids:?}"));
+        note(&mut seen.twins, format!("two containers of {uid} are of one spec: {ids:?}"));
     }
 }
 
-impl Seen {
-    fn note(&mut self, violation: String) {
-        if !self.violations.contains(&violation) {
-            self.violations.push(violation);
-        }
+fn note(list: &mut Vec<String>, what: String) {
+    if !list.contains(&what) {
+        list.push(what);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What stands between an engine and a registry: it passes requests on, or answers as registries do on bad days.
 
 use std::io::Result;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,7 @@ struct Shared {
     registry: u16,
     mood: Mutex<Mood>,
     asked: Mutex<Vec<Asked>>,
+    refused: AtomicUsize,
 }
 
 /// A request for a manifest, which is how each pull begins.
@@ -49,7 +51,12 @@ impl Gate {
     pub async fn before(registry: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let port = listener.local_addr().expect("bound").port();
-        let shared = Arc::new(Shared { registry, mood: Mutex::new(Mood::Well), asked: Mutex::default() });
+        let shared = Arc::new(Shared {
+            registry,
+            mood: Mutex::new(Mood::Well),
+            asked: Mutex::default(),
+            refused: AtomicUsize::new(0),
+        });
         let serving = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -68,6 +75,11 @@ impl Gate {
     /// From now on the registry behaves like this.
     pub fn set(&self, mood: Mood) {
         *self.shared.mood.lock().expect("not poisoned") = mood;
+    }
+
+    /// How many requests of any kind have been refused.
+    pub fn refused(&self) -> usize {
+        self.shared.refused.load(Ordering::Relaxed)
     }
 
     /// The requests for manifests since the last time.
@@ -113,6 +125,7 @@ impl Shared {
             Mood::Missing => ("404 Not Found", "", "MANIFEST_UNKNOWN"),
             Mood::TooManyRequests => ("429 Too Many Requests", "Retry-After: 3\r\n", "TOOMANYREQUESTS"),
         };
+        self.refused.fetch_add(1, Ordering::Relaxed);
         let body = format!(r#"{{"errors":[{{"code":"{code}","message":"words of the registry"}}]}}"#);
         let length = body.len();
         let fixed =
