@@ -7,6 +7,7 @@ use std::{env, thread};
 
 use crate::manifest::Manifest;
 use crate::support::real::docker;
+use crate::support::tell::tell;
 use crate::world::{World, eventually, is_ready};
 
 const WORKSPACES: u64 = 20;
@@ -154,7 +155,6 @@ fn a_controller_killed_at_any_moment_leaves_nothing_behind() {
             fleet.edit();
         }
     }
-    println!("{at_work} of {KILLS} were killed at work");
     // How many are depends on how busy the machine is; a few are always.
     assert!(at_work > 2, "kills that find nothing to disturb show nothing");
     let controller = world.start(&[]);
@@ -165,6 +165,8 @@ fn a_controller_killed_at_any_moment_leaves_nothing_behind() {
     for (name, uid) in uids.iter().filter(|(name, _)| !fleet.were_away.contains(name)) {
         assert_eq!(last.get(name), Some(uid), "{name} is the same workspace all the time");
     }
+    let outcome = format!("{at_work} at work; converged, nothing twice and nothing left behind");
+    tell(30, "kill -9 of a controller", KILLS, &outcome);
 }
 
 fn nothing_is_left_behind(fleet: &Fleet<'_>) {

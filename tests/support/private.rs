@@ -38,6 +38,8 @@ impl PrivateEngine {
         let home = tempfile::tempdir().expect("a temporary directory");
         fs::write(home.path().join("daemon.json"), "{}").expect("written");
         let namespace = Namespace::new();
+        // For whoever has to clean up after a test that was killed.
+        fs::write(home.path().join("namespace"), &namespace.name).expect("written");
         let options = options.iter().map(|&option| option.to_owned()).collect();
         let daemon = launch(home.path(), &namespace, &options);
         let engine = Self { daemon, namespace, options, home };
