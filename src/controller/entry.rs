@@ -156,7 +156,8 @@ impl Entry {
     }
 
     fn restart_rule(&self, now: Moment) -> RestartRule {
-        let fixed = |restart| RestartRule { known: None, fresh: restart };
+        let unused = self.record.as_ref().is_some_and(|it| it.restart_count == 0 && !it.budget_spent);
+        let fixed = |restart| RestartRule { known: None, fresh: restart, unused };
         let Some(record) = &self.record else { return fixed(Restart::Due) };
         let recovery = &record.workspace.spec.recovery;
         if record.budget_spent {
@@ -174,7 +175,7 @@ impl Entry {
             if due.instant <= now.instant { Restart::Due } else { Restart::At(due.wall) }
         };
         let known = self.death.as_ref().map(|(death, since)| (death.clone(), wait_from(*since)));
-        RestartRule { known, fresh: wait_from(now) }
+        RestartRule { known, fresh: wait_from(now), unused }
     }
 
     /// When the death that is being waited out may be followed by a restart.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::inventory::Known;
 use crate::engine::ContainerDetail;
-use crate::model::{Name, Uid, Workspace};
+use crate::model::{Name, Uid, Workspace, labels};
 use crate::plan::{Goal, Origin, Restart, Retry};
 
 /// What a pass is given: a snapshot of what the controller knows, taken when the pass begins.
@@ -53,6 +53,8 @@ pub(super) struct RestartRule {
     pub(super) known: Option<(Death, Restart)>,
     /// What the rule says of any other death: it has just been seen.
     pub(super) fresh: Restart,
+    /// Whether nothing has been restarted under the present spec: where no container is of that spec, none of its has died.
+    pub(super) unused: bool,
 }
 
 /// One end of a container's run, or one spell of bad health.
@@ -76,7 +78,12 @@ impl RestartRule {
         self.known.as_ref().is_some_and(|(death, _)| *death == Death::of(container))
     }
 
-    pub(super) fn verdict(&self, containers: &[ContainerDetail]) -> Restart {
+    /// What the rule says of these containers, of which those with this template are of the present spec.
+    pub(super) fn verdict(&self, containers: &[ContainerDetail], template: &str) -> Restart {
+        let is_present = |it: &ContainerDetail| it.labels.get(labels::SPEC_HASH).map(String::as_str) == Some(template);
+        if self.unused && !containers.iter().any(is_present) {
+            return Restart::Due;
+        }
         let same = |(death, _): &&(Death, Restart)| containers.iter().any(|container| Death::of(container) == *death);
         self.known.as_ref().filter(same).map_or(self.fresh, |(_, restart)| *restart)
     }

@@ -144,7 +144,7 @@ pub(super) fn decide(job: &Job, scope: &Scope, subject: &Subject, observed: &Obs
         observed,
         retry: job.retry,
         replacement_failed: job.before.replacement_failed,
-        restart: job.restarts.verdict(&observed.containers),
+        restart: job.restarts.verdict(&observed.containers, subject.template.as_str()),
         stopped_on_purpose: job.before.stopped_on_purpose,
         waiting_for: &job.waiting_for,
     })

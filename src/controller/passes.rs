@@ -17,7 +17,7 @@ use crate::model::event::{EventReason, Occurrence};
 use crate::model::spec::{DeletionPolicy, DesiredState};
 use crate::model::status::{ActionResult, Health, LastAction};
 use crate::model::{Name, Workspace};
-use crate::plan::{Action, Blocked, Goal, Hold, Observed, Plan, Reach, Step};
+use crate::plan::{Action, Blocked, Cause, Goal, Hold, Observed, Plan, Reach, Step};
 
 /// How often a directory that is missing is looked for: that costs no engine call.
 const LOOK_FOR_DIRECTORY: Duration = Duration::from_secs(2);
@@ -159,6 +159,10 @@ impl<E: Engine> Core<E> {
             None if report.attempted && !report.was_revoked => self.take_success(&name),
             None => {}
         }
+        // Once the fallback has removed it, nothing is there any more that tells.
+        if current && report.done.iter().any(|step| step.cause == Cause::BudgetSpent) {
+            self.note_budget(&name);
+        }
         // Only what was seen after the deletion was decided tells that it is over.
         let may_be_over = matches!(report.goal, Goal::Delete { .. }) && report.failure.is_none();
         if may_be_over && self.end_deletion(&name, now) {
@@ -243,7 +247,9 @@ impl<E: Engine> Core<E> {
         if let Some(plan) = self.remaining(name) {
             self.note_progress(name, &plan, acted, failed);
             self.schedule(name, &plan, acted, now);
-            self.note_budget(name, &plan);
+            if plan.blocked == Some(Blocked::BudgetSpent) {
+                self.note_budget(name);
+            }
             self.note_obstacle(name, &plan);
         }
         self.remember(name);
@@ -308,10 +314,7 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    fn note_budget(&mut self, name: &Name, plan: &Plan) {
-        if plan.blocked != Some(Blocked::BudgetSpent) {
-            return;
-        }
+    fn note_budget(&mut self, name: &Name) {
         let Some(record) = self.entries.get_mut(name).and_then(|entry| entry.record.as_mut()) else { return };
         if !std::mem::replace(&mut record.budget_spent, true) {
             let recovery = &record.workspace.spec.recovery;

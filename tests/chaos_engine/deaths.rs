@@ -44,3 +44,27 @@ async fn what_ends_at_once_is_restarted_as_often_as_declared() {
     let outcome = format!("{RETRIES} restarts each, then the fallback; works after the fix ({})", seconds(took));
     trial.ends_well(controller, 20, "/bin/false", 2 * (1 + RETRIES), &outcome);
 }
+
+/// A budget of none is for restarts: a first start is not one.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_retries_there_is_one_start_and_one_more_for_each_change() {
+    let Some(trial) = Trial::new(&[]) else { return };
+    let manifest =
+        |code: u8| Manifest::named("once").with("args", format!("['exit {code}']")).with("recovery", "{maxRetries: 0}");
+    trial.world.declare("once", &manifest(3));
+    let controller = trial.start();
+    let ended = |code: i64| {
+        eventually(&format!("it ran and ended with {code}"), || {
+            let container = trial.world.status("once")?.status.container?;
+            (container.exit_code == Some(code)).then_some(())
+        });
+        trial.world.until_phase("once", Phase::Failed);
+        trial.is_quiet();
+    };
+    ended(3);
+    trial.world.declare("once", &manifest(4));
+    ended(4);
+    let starts = trial.proxy.mutations().iter().filter(|call| call.ends_with("/start")).count();
+    assert_eq!(starts, 2, "{:?}", trial.proxy.mutations());
+    trial.ends_well(controller, 20, "a process that ends, without retries", 2, "one start for each manifest");
+}

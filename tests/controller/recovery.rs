@@ -76,9 +76,21 @@ async fn fallback_ignore_tries_for_ever_at_the_longest_delay() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_budget_the_first_death_is_the_last() {
-    let rig = failing("maxRetries: 0");
-    rig.until_phase("box", Phase::Failed).await;
-    assert!(gaps(&rig, 0).is_empty());
+    for (fallback, stays) in [("Stop", true), ("Remove", false)] {
+        let mut rig = failing(&format!("maxRetries: 0, fallback: {fallback}"));
+        rig.until_phase("box", Phase::Failed).await;
+        rig.pass(Duration::from_secs(120)).await;
+        assert_eq!(rig.times_of(Operation::Start, 0).len(), 1, "it ran once");
+        assert_eq!(rig.container("wharf-box").is_some(), stays);
+
+        // A change of the manifest is another first start.
+        let changed = format!("{SPEC}, args: [new], recovery: {{maxRetries: 0, fallback: {fallback}}}");
+        rig.declare("box", &changed);
+        rig.until("it ran again", |rig| rig.times_of(Operation::Start, 0).len() == 2).await;
+        rig.pass(Duration::from_secs(120)).await;
+        rig.until_phase("box", Phase::Failed).await;
+        assert_eq!(rig.times_of(Operation::Start, 0).len(), 2);
+    }
 }
 
 #[tokio::test(start_paused = true)]
