@@ -8,6 +8,9 @@ mod support;
 #[path = "../tests/support/proxy.rs"]
 #[allow(dead_code, unused_imports, reason = "tests use the rest")]
 mod proxy;
+#[path = "../tests/support/stream.rs"]
+#[allow(dead_code, reason = "tests use the rest")]
+mod stream;
 
 use std::fs;
 use std::path::Path;

@@ -10,11 +10,7 @@ mod program;
 mod search;
 mod values;
 
-#[allow(dead_code, reason = "made for another test program, which uses more of it")]
-#[path = "../e2e/manifest.rs"]
-mod manifest;
 #[path = "../support/mod.rs"]
 mod support;
-#[allow(dead_code, reason = "made for another test program, which uses more of it")]
-#[path = "../e2e/world.rs"]
-mod world;
+
+use support::{manifest, world};
