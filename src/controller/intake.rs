@@ -237,6 +237,12 @@ fn could_declare(path: &str, file: &SourceFile, name: &Name, manifest: &str) -> 
             let nameless = documents.clone().any(|it| it.outcome.is_err() && it.name.is_none());
             let mentions = file.manifest.mentioned.contains(name.as_str());
             let broken = !file.manifest.errors.is_empty() || nameless;
+            if broken && file.manifest.documents.is_empty() && file.manifest.mentioned.is_empty() {
+                // A full disk or a writer that was killed leaves such files behind, whatever was in them.
+                let message =
+                    format!("{path} is empty and may have declared this workspace: write it anew, or remove it");
+                return Some((Reason::Invalid, message));
+            }
             (broken && (mentions || path == manifest)).then(|| {
                 let errors = documents.filter_map(|it| it.outcome.as_ref().err()).flatten();
                 let errors: Vec<Diagnostic> = file.manifest.errors.iter().chain(errors).cloned().collect();

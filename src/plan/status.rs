@@ -132,7 +132,8 @@ fn container_status(container: &ContainerDetail, restarts: u32) -> ContainerStat
         image: container.image.clone(),
         image_id: container.image_id.clone(),
         state: container.state,
-        health: container.health,
+        // The engine keeps the last answer of a check that ended with its container.
+        health: container.health.filter(|_| container.state == ContainerState::Running),
         exit_code: container.exit_code,
         oom_killed: container.oom_killed,
         started_at: container.started_at.map(Time::from),

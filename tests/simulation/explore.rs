@@ -41,7 +41,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    panics::note_all();
+    panics::note_all(true);
     let begun = Instant::now();
     let (steps, violations) = if arguments.files.is_empty() { explore(&arguments) } else { replay(&arguments) };
     let played = if arguments.files.is_empty() { arguments.seeds } else { arguments.files.len() as u64 };

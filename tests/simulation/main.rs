@@ -10,12 +10,23 @@ mod shrink;
 mod world;
 
 use std::path::Path;
+use std::sync::Once;
 
 use crate::scenario::Scenario;
 use crate::world::play;
 
 /// Seeds that these tests play; `./tests/simulate` plays as many as it is told.
 const SEEDS: u64 = 60;
+
+/// Plays a scenario; where it breaks a promise, tells the smallest one that does.
+fn assert_keeps_promises(what: &str, scenario: &Scenario) {
+    static NOTING: Once = Once::new();
+    NOTING.call_once(|| panics::note_all(false));
+    let Some(violation) = play(scenario, false).violation else { return };
+    let small = shrink::shrink(scenario, &violation);
+    let trace = play(&small, true).trace.join("\n");
+    panic!("{what}: invariant {}: {}\n{}{trace}", violation.invariant, violation.what, small.to_text());
+}
 
 fn found() -> Vec<(String, Scenario)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/simulation/found");
@@ -34,16 +45,14 @@ fn what_was_found_once_does_not_happen_again() {
     let found = found();
     assert!(!found.is_empty(), "no scenario in tests/simulation/found");
     for (path, scenario) in found {
-        let outcome = play(&scenario, true);
-        assert_eq!(outcome.violation, None, "{path}\n{}", outcome.trace.join("\n"));
+        assert_keeps_promises(&path, &scenario);
     }
 }
 
 #[test]
 fn whatever_happens_no_promise_is_broken() {
     for seed in 0..SEEDS {
-        let outcome = play(&generate::scenario(seed), false);
-        assert_eq!(outcome.violation, None, "seed {seed}: ./tests/simulate --seed {seed}");
+        assert_keeps_promises(&format!("seed {seed}"), &generate::scenario(seed));
     }
 }
 

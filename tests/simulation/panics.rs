@@ -7,12 +7,16 @@ thread_local! {
     static NOTED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// From now on panics are noted instead of being printed.
-pub fn note_all() {
-    panic::set_hook(Box::new(|info| {
+/// From now on panics are noted, and printed unless that is to be quiet.
+pub fn note_all(quietly: bool) {
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
         NOTED.with_borrow_mut(|noted| {
             noted.get_or_insert_with(|| info.to_string());
-        })
+        });
+        if !quietly {
+            before(info);
+        }
     }));
 }
 

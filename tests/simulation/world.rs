@@ -436,7 +436,8 @@ impl World {
     fn tell_source(&self) {
         let is_gone = matches!(self.lost, Some(Loss::Empty | Loss::Missing));
         let present = if is_gone { BTreeSet::new() } else { self.wanted.keys().cloned().collect() };
-        let is_readable = matches!(self.lost, None | Some(Loss::Empty)) && self.hidden.is_empty();
+        // A file that cannot be read any more is known as long as it does not change.
+        let is_readable = matches!(self.lost, None | Some(Loss::Empty));
         let archived = self.wanted.iter().filter(|(_, spec)| spec.state == State::Archived);
         self.judge.set_source(present, archived.map(|(name, _)| name.clone()).collect(), is_readable);
     }
