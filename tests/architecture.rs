@@ -103,6 +103,7 @@ const ROOMS: &[Room] = &[
             "store",
             "status_file",
             "controller",
+            "witness",
         ],
         crates: &["rustix", "schemars", "strsim", "tempfile", "tokio", "tokio_util", "tracing"],
         pure: false,

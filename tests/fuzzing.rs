@@ -10,22 +10,17 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
+use wharf::model::random::Random;
+
 /// Without optimisation all is slow. What grows with the square of the size takes a thousand times as long.
 const SLOWNESS: u32 = if cfg!(debug_assertions) { 20 } else { 1 };
 
-/// Numbers that look random, by the algorithm `SplitMix64`.
-struct Random(u64);
+/// Changes of texts by chance.
+struct Changes(Random);
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
+impl Changes {
     fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end.max(1) as u64).expect("below a size")
+        usize::try_from(self.0.below(end.max(1) as u64)).expect("below a size")
     }
 
     /// Up to four places changed: something taken out, and put in its place a byte, or something from elsewhere.
@@ -36,7 +31,7 @@ impl Random {
             let end = (begin + self.below(8)).min(changed.len());
             let other = self.below(bytes.len());
             let replacement = match self.below(3) {
-                0 => vec![self.next().to_le_bytes()[0]],
+                0 => vec![self.0.draw().to_le_bytes()[0]],
                 1 => bytes[other..(other + self.below(20)).min(bytes.len())].to_vec(),
                 _ => Vec::new(),
             };
@@ -64,7 +59,7 @@ fn assert_passes(check: &str, bytes: &[u8], origin: &str) {
 /// Tries the whole corpus of a check, and each input with so many changes.
 fn try_all(check: &str, changes: usize) {
     let seed = std::env::var("FUZZING_SEED").map_or(1, |seed| seed.parse().expect("a number"));
-    let (mut random, corpus) = (Random(seed), corpus(check));
+    let (mut random, corpus) = (Changes(Random::new(seed, 0)), corpus(check));
     assert!(corpus.len() >= 10, "only {} inputs for `{check}`", corpus.len());
     for (path, bytes) in &corpus {
         assert_passes(check, bytes, &path.display().to_string());

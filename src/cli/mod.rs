@@ -7,6 +7,7 @@
 pub mod advice;
 pub mod completions;
 pub mod controller;
+mod crash_points;
 mod declared;
 pub mod describe;
 pub mod doctor;

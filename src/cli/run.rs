@@ -1,5 +1,6 @@
 //! `wharf run`: the controller.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -8,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::controller::{ControllerArgs, EngineKind, excluded, period};
+use super::crash_points;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::printer::Printer;
@@ -73,7 +75,9 @@ pub fn run(args: &RunArgs, printer: &mut Printer) -> Result<ExitCode, CliError> 
     ending
 }
 
-async fn control<E: Engine>(engine: E, options: Options, printer: &mut Printer) -> Result<ExitCode, CliError> {
+async fn control<E: Engine>(engine: E, mut options: Options, printer: &mut Printer) -> Result<ExitCode, CliError> {
+    let engine = crash_points::engine(engine);
+    options.disk = crash_points::disk(options.disk);
     let what = format!("wharf run {} (instance {})", options.source.display(), options.scope.instance);
     let lock = Lock::acquire(&options.state_dir, &what)?;
     let store = open_store(&lock, printer)?;
@@ -81,17 +85,18 @@ async fn control<E: Engine>(engine: E, options: Options, printer: &mut Printer) 
     let shutdown = CancellationToken::new();
     end_on_signals(shutdown.clone())?;
     let source_options = source::Options { poll: options.poll, ..source::Options::default() };
-    let source = Source::new(&options.source, excluded(&options), source_options);
+    let disk = Arc::clone(&options.disk);
+    let source = Source::on(Arc::clone(&disk), &options.source, excluded(&options), source_options);
     let (inputs, receiver) = mpsc::unbounded_channel();
     tokio::spawn(follow_directory(source, options.state_dir.clone(), inputs, shutdown.clone()));
-    let status_files = StatusFiles::new(&options.source, options.status_dir.as_deref());
+    let status_files = StatusFiles::on(disk, &options.source, options.status_dir.as_deref());
     tracing::info!(source = %options.source.display(), instance = %options.scope.instance, "controller started");
     let ending = controller::run(engine, store, status_files, receiver, options, shutdown).await?;
     Ok(exit_code(ending))
 }
 
 fn open_store(lock: &Lock, printer: &mut Printer) -> Result<Store, CliError> {
-    let opened = Store::open(lock)?;
+    let opened = Store::open_on(crash_points::medium(Store::medium(lock)))?;
     if let Outcome::Rebuilt { quarantined, why } = &opened.outcome {
         printer.warning(&format!(
             "the store was damaged ({why}) and is rebuilt from manifests and labels; the old one is kept in {}",

@@ -46,6 +46,8 @@ pub(super) struct Entry {
     pub(super) retry_at: Option<Moment>,
     /// The death that is being waited out, since when.
     pub(super) death: Option<(Death, Moment)>,
+    /// The run whose health check has not answered yet, since when.
+    pub(super) unanswered: Option<(Death, Instant)>,
     /// The generation at which nothing was to be done.
     pub(super) settled_at: Option<u64>,
     /// What was last told to be in the way.
@@ -88,6 +90,7 @@ impl Entry {
             progress: None,
             retry_at: None,
             death: None,
+            unanswered: None,
             settled_at,
             obstacle: None,
             unanswered_create: None,
@@ -134,6 +137,11 @@ impl Entry {
                 stopped_on_purpose: record.stopped_on_purpose,
                 was_as_declared: self.settled_at == Some(record.generation),
             },
+            silent: self
+                .unanswered
+                .clone()
+                .filter(|_| self.answer_due().is_some_and(|due| due <= now.instant))
+                .map(|it| it.0),
             revoked: CancellationToken::new(),
         })
     }
@@ -252,6 +260,26 @@ impl Entry {
         record.restarts.retain(|time| time.timestamp() >= oldest);
         record.restarts.push(now.wall.into());
         record.restart_count = record.restart_count.saturating_add(1);
+    }
+
+    /// Notes since when a health check is waited for.
+    pub(super) fn note_unanswered(&mut self, now: Moment) {
+        let containers = self.observed.as_ref().map_or(&[][..], |observed| &observed.containers);
+        let waits = |it: &&ContainerDetail| it.state == ContainerState::Running && it.health == Some(Health::Starting);
+        let run = containers.iter().find(waits).map(Death::of);
+        if self.unanswered.as_ref().map(|(known, _)| known) != run.as_ref() {
+            self.unanswered = run.map(|run| (run, now.instant));
+        }
+    }
+
+    /// When a health check must have answered. One that has not is not run: after a restart with `live-restore`, engines before
+    /// Docker 23 watch no container until it is started again (moby#41871).
+    pub(super) fn answer_due(&self) -> Option<Instant> {
+        const SLACK: Duration = Duration::from_secs(10);
+        let (_, since) = self.unanswered.as_ref()?;
+        let check = self.workspace()?.spec.health_check.as_ref()?;
+        let probe = check.interval.duration() + check.timeout.duration();
+        Some(*since + check.start_period.duration() + probe * check.retries.saturating_add(1) + SLACK)
     }
 
     /// Notes what the containers' states mean for recovery; returns the container that has just been seen to have died.

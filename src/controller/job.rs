@@ -29,6 +29,8 @@ pub(super) struct Job {
     pub(super) retry: Retry,
     pub(super) restarts: RestartRule,
     pub(super) before: Before,
+    /// A run whose health check will not answer any more: it counts as unhealthy.
+    pub(super) silent: Option<Death>,
     /// Cancelled when what the pass is for has changed.
     pub(super) revoked: CancellationToken,
 }

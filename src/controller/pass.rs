@@ -9,12 +9,13 @@ use tokio::time::{Instant, timeout};
 use super::aftermath::after;
 use super::executor::{self, Failure};
 use super::inventory::{Known, Seen};
-use super::job::Job;
+use super::job::{Death, Job};
 use super::tools::{Place, Tools};
 use crate::disk::{Kind, offload};
 use crate::engine::{ContainerDetail, Engine, EngineError};
 use crate::model::event::Occurrence;
 use crate::model::spec::DeletionPolicy;
+use crate::model::status::Health;
 use crate::model::{Instance, Name, Uid, labels};
 use crate::plan::{Action, Goal, Image, Observed, Plan, ProjectDir, Retry, Scope, Situation, Subject, plan};
 
@@ -93,6 +94,12 @@ pub(super) async fn look_and_decide<E: Engine>(
 ) -> Result<Decision, EngineError> {
     let subject = tools.scope.compile(Arc::clone(&job.workspace), job.origin());
     let mut seen = look(tools, place, &job.containers).await?;
+    for it in &mut seen {
+        let waits = it.detail.health == Some(Health::Starting);
+        if waits && job.silent.as_ref().is_some_and(|run| *run == Death::of(&it.detail)) {
+            it.detail.health = Some(Health::Unhealthy);
+        }
+    }
     let mut observed = observe(job, tools, place, &subject, &mut seen).await?;
     let mut plan = decide(job, &tools.scope, &subject, &observed);
     if creates(&plan) {

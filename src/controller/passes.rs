@@ -240,6 +240,9 @@ impl<E: Engine> Core<E> {
 
     /// Decides again on what was seen last, to say what remains and when to go on.
     fn go_on(&mut self, name: &Name, acted: bool, failed: bool, now: Moment) {
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.note_unanswered(now);
+        }
         let death = self.entries.get_mut(name).and_then(|entry| entry.note_deaths(now));
         if let Some(dead) = death {
             self.log(name, occurrence::died(&dead));
@@ -307,9 +310,11 @@ impl<E: Engine> Core<E> {
         if matches!(plan.blocked, Some(Blocked::Transitional(_))) {
             self.inventory.distrust_workspace(name);
         }
+        // A health check that should have answered by then is looked at.
+        let answer = entry.answer_due().filter(|due| *due > now.instant);
         // What is due and blocked all the same is no reason for a hot loop either.
         let later = |at: Instant| if at > now.instant { at } else { now.instant + LOOK_FOR_TRANSITION };
-        if let Some(at) = at.into_iter().chain(restart).map(later).chain(more).min() {
+        if let Some(at) = at.into_iter().chain(restart).map(later).chain(more).chain(answer).min() {
             self.queue.add(name, at);
         }
     }

@@ -21,6 +21,11 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    /// 64 hexadecimal digits, as IDs of engines have.
+    pub fn hex(&mut self) -> String {
+        format!("{:016x}{:016x}{:016x}{:016x}", self.draw(), self.draw(), self.draw(), self.draw())
+    }
+
     /// A number in `0..bound`; 0 when `bound` is 0. The bias of the remainder is far below anything a test could see.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.draw().checked_rem(bound).unwrap_or(0)
@@ -41,6 +46,7 @@ mod tests {
     #[test]
     fn purposes_do_not_share_numbers() {
         assert_ne!(Random::new(7, 1).draw(), Random::new(7, 2).draw());
+        assert_eq!(Random::new(7, 1).hex().len(), 64);
         assert_eq!(Random::new(7, 1).below(0), 0);
     }
 }

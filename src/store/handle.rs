@@ -111,7 +111,12 @@ impl Store {
     /// [`StoreError::Newer`], [`StoreError::Full`], [`StoreError::Busy`] and [`StoreError::Io`]. Damage is no error,
     /// see [`Outcome::Rebuilt`]. After `Full`, call again: nothing is held back by the failed attempt.
     pub fn open(lock: &Lock) -> Result<Opened, StoreError> {
-        Self::open_on(Arc::new(Folder::of(lock.clone())))
+        Self::open_on(Self::medium(lock))
+    }
+
+    /// What the store of a state directory is kept in; it holds the lock as long as it is used.
+    pub fn medium(lock: &Lock) -> Arc<dyn Medium> {
+        Arc::new(Folder::of(lock.clone()))
     }
 
     /// Opens the store that is kept in a medium, or begins one, as [`Self::open`] does.

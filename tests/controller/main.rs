@@ -11,7 +11,6 @@ mod networks;
 mod once;
 mod ownership;
 mod panic;
-mod random;
 mod recovery;
 mod replace;
 mod retries;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, thread};
 
+use wharf::model::random::Random;
+
 use crate::manifest::Manifest;
 use crate::support::real::docker;
 use crate::support::tell::tell;
@@ -16,18 +18,6 @@ const KILLS: usize = 50;
 const EDITS: usize = 4;
 /// When the kills come, in milliseconds after the start: from before the controller has read anything to when it is done.
 const MOMENTS: std::ops::Range<u64> = 5..600;
-
-/// A small generator of numbers that a seed repeats (`SplitMix64`).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
 
 /// From `WHARF_TEST_SEED`, to repeat a run; else a new one.
 fn seed() -> u64 {
@@ -136,7 +126,8 @@ fn a_controller_killed_at_any_moment_leaves_nothing_behind() {
     let world = World::new();
     let names = (0..WORKSPACES).map(|number| format!("box-{number:02}"));
     let declared = names.map(|name| (name, Declared { revision: 0, memory: 16 })).collect();
-    let mut fleet = Fleet { world: &world, random: Random(seed()), declared, away: None, were_away: Vec::new() };
+    let mut fleet =
+        Fleet { world: &world, random: Random::new(seed(), 0), declared, away: None, were_away: Vec::new() };
     for name in fleet.declared.keys() {
         fleet.declare(name);
     }

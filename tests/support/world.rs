@@ -1,10 +1,10 @@
 //! A source directory, a place on the engine, and the program pointed at both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -165,6 +165,28 @@ impl World {
         let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
         let code = output.status.code().unwrap_or_else(|| panic!("ended by a signal: {output:?}"));
         Outcome { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Runs a controller until everything has settled, or until it ends otherwise, with one more variable in its environment.
+    pub fn run_once(&self, variable: Option<(&str, &str)>) -> ExitStatus {
+        let mut command = self.command("run", &["--once", "--once-timeout", "60s"]);
+        command.envs(variable).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().expect("the program starts")
+    }
+
+    /// What the engine has of this instance, a line each, without what is another thing in each world.
+    pub fn on_engine(&self) -> BTreeSet<String> {
+        let filter = format!("label={}={}", labels::INSTANCE, self.instance());
+        let list = |arguments: &[&str]| self.client().docker(&[arguments, &["--filter", &filter]].concat());
+        let own = |text: &str| text.replace(&self.prefix, "PREFIX").replace(self.instance(), "INSTANCE");
+        let mut found = BTreeSet::new();
+        for id in list(&["ps", "--all", "--quiet"]).lines() {
+            let format = "container {{.Name}} {{.State.Status}} {{.HostConfig.Memory}} {{.Config.Env}}";
+            found.insert(own(&self.client().docker(&["container", "inspect", "--format", format, id])));
+        }
+        found.extend(list(&["network", "ls", "--format", "network {{.Name}}"]).lines().map(own));
+        found.extend(list(&["volume", "ls", "--format", "volume {{.Name}}"]).lines().map(own));
+        found
     }
 
     /// Starts a controller.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::calls::Operation;
-use super::random::Random;
 use crate::engine::{Change, EngineError, ObjectKind};
+use crate::model::random::Random;
 
 /// What the engine says instead of doing what it is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]

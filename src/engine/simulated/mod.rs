@@ -9,7 +9,7 @@
 //! | `world`, `lifecycle`, `container` | the state and its transitions, as seen on Docker 20.10 |
 //! | `resources` | images, networks, volumes, ports of the host |
 //! | `process` | what containers do once they run |
-//! | `clock`, `timers`, `random` | time, what is due, and chance |
+//! | `clock`, `timers` | time, and what is due |
 //! | `feed`, `subscription` | events on their way to subscribers |
 //! | `faults`, `transport` | what goes wrong, and the way of a call through it |
 //! | `outside` | what people do behind the controller's back |
@@ -25,7 +25,6 @@ mod feed;
 mod lifecycle;
 mod outside;
 mod process;
-mod random;
 mod resources;
 mod subscription;
 mod timers;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::faults::Refusal;
-use super::random::Random;
 use crate::engine::container::NO_NETWORK;
 use crate::engine::{ContainerSpec, MountSource, NetworkSpec, ObjectKind, VolumeSummary};
 use crate::model::labels;
+use crate::model::random::Random;
 use crate::model::reference::ImageReference;
 use crate::model::spec::{Port, Protocol};
 
@@ -49,7 +49,7 @@ impl Images {
     }
 
     fn new_id(&mut self) -> String {
-        format!("sha256:{}", self.ids.id())
+        format!("sha256:{}", self.ids.hex())
     }
 
     pub(super) fn id(&self, image: &ImageReference) -> Option<&String> {

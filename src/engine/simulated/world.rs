@@ -13,12 +13,12 @@ use super::container::Container;
 use super::faults::{Faults, Refusal};
 use super::feed::{Emitted, Feed};
 use super::process::{Behaviour, KILLED, LOST};
-use super::random::Random;
 use super::resources::{HostPorts, Images, Networks, Storage};
 use super::timers::Timers;
 use super::violations::Violation;
 use crate::engine::{Change, ContainerSpec, ContainerSummary, EngineEvent, Limits, ObjectKind};
 use crate::model::labels;
+use crate::model::random::Random;
 use crate::model::status::ContainerState;
 
 /// Everything there is. Containers are known by their serial numbers inside, and by IDs outside.
@@ -285,7 +285,7 @@ impl World {
         self.storage.check_host_paths(spec)?;
         self.check_name_is_free(&spec.name)?;
         self.storage.make_for(spec);
-        let id = self.ids.id();
+        let id = self.ids.hex();
         let container = Container::new(id.clone(), spec, image_id, self.clock.now());
         self.made += 1;
         let serial = self.made;
