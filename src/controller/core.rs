@@ -22,7 +22,7 @@ use super::queue::Queue;
 use super::tools::Tools;
 use super::{Ending, Input};
 use crate::engine::{ContainerSummary, Engine, EngineError, EngineEvent};
-use crate::model::{Name, Uid};
+use crate::model::Name;
 use crate::plan::Reach;
 use crate::source::Snapshot;
 use crate::status_file::StatusFiles;
@@ -57,8 +57,8 @@ pub(super) struct Core<E> {
     pub(super) deletions: Deletions,
     /// Deletions that a person confirmed.
     pub(super) confirmed: BTreeSet<Name>,
-    /// The generations that status files of an earlier run tell, by UID: for when the store is lost.
-    pub(super) told_before: BTreeMap<Uid, u64>,
+    /// To look at; what is written goes through the publisher.
+    pub(super) status_files: Arc<StatusFiles>,
     pub(super) reach: Reach,
     /// Whether what an earlier run left behind has been removed.
     pub(super) tidied: bool,
@@ -109,8 +109,8 @@ impl<E: Engine> Core<E> {
         let (outbox, inbox) = mpsc::unbounded_channel();
         let (progress_sender, progress) = mpsc::unbounded_channel();
         let records = store.load_all()?;
-        let told_before = if records.is_empty() { generations_told(&status_files) } else { BTreeMap::new() };
-        let publisher = Publisher::new(status_files);
+        let status_files = Arc::new(status_files);
+        let publisher = Publisher::new(Arc::clone(&status_files));
         let links = Links::of(records.values());
         let entries =
             records.into_iter().map(|(name, record)| (name.clone(), Entry::new(name, Some(record)))).collect();
@@ -131,7 +131,7 @@ impl<E: Engine> Core<E> {
             source_lost: None,
             deletions: Deletions::new(options.deletion_settle),
             confirmed: BTreeSet::new(),
-            told_before,
+            status_files,
             reach: Reach::NotAsked,
             tidied: false,
             reconsider: false,
@@ -199,9 +199,7 @@ impl<E: Engine> Core<E> {
         }
         self.passes.shutdown().await;
         events.abort();
-        if let Err(error) = self.save(&self.entries.keys().cloned().collect(), true) {
-            tracing::warn!("memory not saved at the end: {error}");
-        }
+        self.save_all().await;
         self.publisher.finish().await;
     }
 
@@ -315,6 +313,11 @@ impl<E: Engine> Core<E> {
             self.next_check = now + CHECK_POSSESSION;
             self.in_possession = self.store.is_in_possession();
             self.save_again();
+            if self.status_files.have_moved() {
+                // Those of another directory, or of the one that is back: some may be of workspaces that are gone.
+                self.tidied = false;
+                self.consider_snapshot();
+            }
         }
         self.resync(now);
     }
@@ -369,10 +372,4 @@ impl<E: Engine> Core<E> {
             && self.entries.values().all(|entry| self.is_as_declared(entry));
         Some(if as_declared { Ending::Settled } else { Ending::NotAsDeclared })
     }
-}
-
-/// What status files say of generations; those that cannot be read say nothing.
-fn generations_told(files: &StatusFiles) -> BTreeMap<Uid, u64> {
-    let found = files.read_all().unwrap_or_default().into_iter().filter_map(|found| found.status.ok());
-    found.filter_map(|told| Some((told.metadata.uid?, told.status.observed_generation))).collect()
 }

@@ -1,11 +1,18 @@
 //! Remembering: what is known goes to the store, and what cannot be stored now is stored when that is possible again.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use super::core::Core;
 use crate::engine::Engine;
 use crate::model::Name;
 use crate::store::{Batch, StoreError};
+
+/// How long to try to store everything at the end, and how often.
+const PATIENCE: Duration = Duration::from_secs(2);
+const AGAIN: Duration = Duration::from_millis(200);
 
 impl<E: Engine> Core<E> {
     /// Stores what is known about a workspace, or that nothing is known any more.
@@ -40,6 +47,21 @@ impl<E: Engine> Core<E> {
         match self.save(&BTreeSet::new(), true) {
             Ok(()) => tracing::info!("what is known is remembered again"),
             Err(error) => tracing::debug!("still not remembered: {error}"),
+        }
+    }
+
+    /// Stores everything, at the end. A disk that has just been freed takes a moment until it is written to again.
+    pub(super) async fn save_all(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        let all = self.entries.keys().cloned().collect();
+        loop {
+            match self.save(&all, true) {
+                Ok(()) => return,
+                Err(error) if Instant::now() >= deadline => {
+                    return tracing::warn!("memory not saved at the end: {error}");
+                }
+                Err(_) => sleep(AGAIN).await,
+            }
         }
     }
 }

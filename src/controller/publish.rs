@@ -36,7 +36,7 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    pub(super) fn new(files: StatusFiles) -> Self {
+    pub(super) fn new(files: Arc<StatusFiles>) -> Self {
         let (orders, inbox) = mpsc::unbounded_channel();
         Self { orders, writer: tokio::spawn(Writer::new(files).run(inbox)) }
     }
@@ -97,9 +97,9 @@ enum Outcome {
 }
 
 impl Writer {
-    fn new(files: StatusFiles) -> Self {
+    fn new(files: Arc<StatusFiles>) -> Self {
         Self {
-            files: Arc::new(files),
+            files,
             pending: BTreeMap::new(),
             turns: VecDeque::new(),
             writing: JoinSet::new(),

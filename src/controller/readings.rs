@@ -22,8 +22,6 @@ impl<E: Engine> Core<E> {
             Input::Reading(Reading::Complete(snapshot)) => {
                 if self.source_lost.take().is_some() {
                     tracing::info!("the source can be read again");
-                    // With it came back status files that were to be removed while it was away.
-                    self.tidied = false;
                 }
                 self.follow_moves(&snapshot);
                 self.snapshot = Some(snapshot);
@@ -86,8 +84,6 @@ impl<E: Engine> Core<E> {
         self.delete_missing(&intake.missing, empty, now, &mut changes);
         self.links = Links::of(self.entries.values().filter_map(|entry| entry.record.as_ref()));
         let before = std::mem::replace(&mut self.files, intake.files);
-        // A source that was empty because something was not mounted brings its status files back, too.
-        self.tidied &= !(before.is_empty() && !self.files.is_empty());
         self.record_changes(&changes);
         // A file whose status shows something else now, be it one that is gone.
         let differs = |path: &&String| before.get(*path) != self.files.get(*path);
@@ -158,7 +154,7 @@ impl<E: Engine> Core<E> {
                 changes.occurrences.push((name.clone(), Occurrence::normal(EventReason::Adopted, message)));
                 let same = hash.as_deref() == Some(self.template(declared, &uid, generation).as_str());
                 // What was changed in place has a generation that no label tells, but a status does.
-                let told = self.told_before.get(&uid).copied().unwrap_or(0);
+                let told = self.status_files.generation_of(&declared.manifest, &uid).unwrap_or(0);
                 (uid, if same && told <= generation { generation } else { generation.max(told) + 1 })
             }
             None => (self.new_uid(now), 1),

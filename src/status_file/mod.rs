@@ -18,8 +18,8 @@ use std::time::SystemTime;
 pub use error::{StatusFileError, Unreadable};
 
 use crate::disk::{self, Disk, Identity, Kind, replace};
-use crate::model::WorkspaceStatus;
 use crate::model::hash::Fingerprint;
+use crate::model::{Uid, WorkspaceStatus};
 use crate::yaml;
 
 /// The first line of every status file.
@@ -38,6 +38,8 @@ pub struct StatusFiles {
     own_tree: bool,
     /// What is known to be on the disk, by manifest.
     known: Mutex<HashMap<String, Known>>,
+    /// Which directory the root was at the last look.
+    place: Mutex<Option<Identity>>,
 }
 
 /// What was done by [`StatusFiles::write`].
@@ -104,6 +106,7 @@ impl StatusFiles {
             root: status_dir.unwrap_or(root).to_owned(),
             own_tree: status_dir.is_some(),
             known: Mutex::new(HashMap::new()),
+            place: Mutex::new(None),
         }
     }
 
@@ -168,6 +171,24 @@ impl StatusFiles {
             self.remove_empty_parents(&path);
         }
         Ok(removed)
+    }
+
+    /// Whether the root leads to another directory than at the last call: a file system that was mounted or taken away, a link that
+    /// was changed. A root that is missing leads nowhere, which is no other place.
+    pub fn have_moved(&self) -> bool {
+        let Ok(found) = self.disk.metadata(&self.root) else { return false };
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        place.replace(found.identity).is_some_and(|before| before != found.identity)
+    }
+
+    /// The generation of a workspace that the status file of its manifest tells to be observed, or one that its manifest had before.
+    pub fn generation_of(&self, manifest: &str, uid: &Uid) -> Option<u64> {
+        let told = |documents: Vec<WorkspaceStatus>| {
+            let own = documents.into_iter().find(|document| document.metadata.uid.as_ref() == Some(uid))?;
+            Some(own.status.observed_generation)
+        };
+        let own = self.path_of(manifest).ok().and_then(|path| self.read(&path).ok()).and_then(told);
+        own.or_else(|| told(self.read_all().ok()?.into_iter().filter_map(|found| found.status.ok()).collect()))
     }
 
     /// The manifests of status files that an earlier run left behind: those not in `known`, where the file is Wharf's,

@@ -187,8 +187,11 @@ impl Generator {
             2 => one(What::Withdraw { names: NAMES[..self.names].iter().map(|name| (*name).to_owned()).collect() }),
             3 => one(What::Confirm),
             _ => {
-                let text = self.pick(&["nonsense", "{", "a: &a [*a]", ""]);
-                one(What::Damage { name, text: text.to_owned() })
+                // What does not say the name of a workspace cannot declare it, so all but the empty one do.
+                let texts =
+                    [format!("nonsense about {name}"), format!("metadata: {{name: {name}"), format!("{name}: &x [*x]")];
+                let text = if self.random.below(4) == 0 { String::new() } else { self.pick(&texts) };
+                one(What::Damage { name, text })
             }
         }
     }

@@ -184,12 +184,16 @@ impl World {
         if let Some(running) = self.running.take() {
             end(running);
         }
+        self.lose_what_is_not_durable();
+        self.restart_at = Some(Instant::now() + RESTART);
+    }
+
+    fn lose_what_is_not_durable(&self) {
         self.stage.medium.crash(self.survive);
         if self.full_until.is_some_and(|until| Instant::now() < until) {
             // What could not be stored was told and is forgotten: there is no way to know better.
             self.judge.forget_all_generations();
         }
-        self.restart_at = Some(Instant::now() + RESTART);
     }
 
     fn start(&mut self) {
@@ -277,6 +281,8 @@ impl World {
                 self.has_lost_memory = true;
                 self.strangers.clear();
                 self.judge.forget_generations();
+                // Who remembers nothing has to believe the first list.
+                self.stage.engine.clear_faults();
                 self.judge.end_process(0);
             }
         }
@@ -301,7 +307,7 @@ impl World {
         }
         self.judge.process_is_over();
         end(running);
-        self.stage.medium.crash(self.survive);
+        self.lose_what_is_not_durable();
         self.restart_at = Some(Instant::now() + RESTART);
     }
 
