@@ -96,3 +96,6 @@ pub mod status_file;
 pub mod store;
 pub mod witness;
 pub mod yaml;
+
+#[doc = include_str!("promises.md")]
+pub mod promises {}
