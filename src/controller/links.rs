@@ -26,6 +26,13 @@ impl Links {
         links
     }
 
+    /// A workspace is not remembered any more.
+    pub(super) fn forget(&mut self, name: &Name, manifest: &str) {
+        if let Some(names) = self.by_manifest.get_mut(manifest) {
+            names.retain(|own| own != name);
+        }
+    }
+
     /// The workspaces that a file declared last.
     pub(super) fn declared_by(&self, manifest: &str) -> &[Name] {
         self.by_manifest.get(manifest).map_or(&[], Vec::as_slice)

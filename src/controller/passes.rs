@@ -352,6 +352,8 @@ impl<E: Engine> Core<E> {
         let manifest = entry.record.take().map(|record| record.manifest);
         tracing::info!(workspace = %name, "deleted");
         self.remember(name);
+        // Or its file would still show it, as one that was never in force.
+        self.links.forget(name, manifest.as_deref().unwrap_or_default());
         if entry.refused.is_some() {
             self.entries.insert(name.clone(), Entry::new(name.clone(), None));
             self.consider_snapshot();

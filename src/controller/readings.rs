@@ -94,6 +94,8 @@ impl<E: Engine> Core<E> {
         }
         self.publish_files(changes.files.into_iter().chain(files));
         if !std::mem::replace(&mut self.tidied, true) {
+            // From now on, another place is news.
+            self.status_files.have_moved();
             self.publisher.tidy(self.manifests());
         }
     }
@@ -127,6 +129,10 @@ impl<E: Engine> Core<E> {
         let answers = self.reach == Reach::Answers;
         for (name, declared) in &intake.declared {
             let mut entry = self.entries.remove(name).unwrap_or_else(|| Entry::new(name.clone(), None));
+            if entry.record.is_none() && entry.declared.is_none() {
+                // Before anything else is told: should the store have been lost, status files know of generations.
+                entry.told_before = self.status_files.generations_told(&declared.manifest);
+            }
             let was_refused = entry.refused.take().is_some();
             let was_held = entry.held.take().is_some();
             if was_refused || was_held {
@@ -135,7 +141,7 @@ impl<E: Engine> Core<E> {
             let moved = entry.declared.as_ref().is_some_and(|before| before.directory != declared.directory);
             entry.declared = Some(declared.clone());
             if entry.record.is_none() && answers {
-                let record = self.begin_life(name, declared, now, changes);
+                let record = self.begin_life(name, declared, &entry.told_before, now, changes);
                 entry.record = Some(record);
                 changes.is_to_be_durable = true;
                 changes.touch(name);
@@ -147,14 +153,22 @@ impl<E: Engine> Core<E> {
     }
 
     /// The record of a workspace that is not remembered: taken over from its container where there is one, else new.
-    fn begin_life(&mut self, name: &Name, declared: &Declared, now: Moment, changes: &mut Changes) -> Record {
+    fn begin_life(
+        &mut self,
+        name: &Name,
+        declared: &Declared,
+        told: &[(Uid, u64)],
+        now: Moment,
+        changes: &mut Changes,
+    ) -> Record {
         let (uid, generation) = match self.adopted(name) {
             Some(Adopted { uid, generation, hash }) => {
                 let message = format!("existing container taken over by its labels, UID {uid}");
                 changes.occurrences.push((name.clone(), Occurrence::normal(EventReason::Adopted, message)));
                 let same = hash.as_deref() == Some(self.template(declared, &uid, generation).as_str());
                 // What was changed in place has a generation that no label tells, but a status does.
-                let told = self.status_files.generation_of(&declared.manifest, &uid).unwrap_or(0);
+                let told =
+                    told.iter().filter(|(of, _)| *of == uid).map(|(_, generation)| *generation).max().unwrap_or(0);
                 (uid, if same && told <= generation { generation } else { generation.max(told) + 1 })
             }
             None => (self.new_uid(now), 1),

@@ -181,14 +181,11 @@ impl StatusFiles {
         place.replace(found.identity).is_some_and(|before| before != found.identity)
     }
 
-    /// The generation of a workspace that the status file of its manifest tells to be observed, or one that its manifest had before.
-    pub fn generation_of(&self, manifest: &str, uid: &Uid) -> Option<u64> {
-        let told = |documents: Vec<WorkspaceStatus>| {
-            let own = documents.into_iter().find(|document| document.metadata.uid.as_ref() == Some(uid))?;
-            Some(own.status.observed_generation)
-        };
-        let own = self.path_of(manifest).ok().and_then(|path| self.read(&path).ok()).and_then(told);
-        own.or_else(|| told(self.read_all().ok()?.into_iter().filter_map(|found| found.status.ok()).collect()))
+    /// The observed generations that the status file of a manifest tells, by UID; none where there is no such file.
+    pub fn generations_told(&self, manifest: &str) -> Vec<(Uid, u64)> {
+        let documents = self.path_of(manifest).ok().and_then(|path| self.read(&path).ok()).unwrap_or_default();
+        let told = |document: WorkspaceStatus| Some((document.metadata.uid?, document.status.observed_generation));
+        documents.into_iter().filter_map(told).collect()
     }
 
     /// The manifests of status files that an earlier run left behind: those not in `known`, where the file is Wharf's,

@@ -1,5 +1,6 @@
 //! How a run ends: as declared, in bounded time, and then nothing more is done or written.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use wharf::engine::ContainerDetail;
@@ -87,7 +88,8 @@ impl World {
         let containers: Vec<&ContainerDetail> = containers.iter().filter(own).copied().collect();
         let Some(wanted) = self.wanted.get(name) else {
             // What nobody remembers is nobody's to delete: it is told of as an orphan.
-            let is_orphan = self.has_lost_memory;
+            let record = name.parse().ok().and_then(|name| self.stage.medium.record(&name));
+            let is_orphan = self.has_lost_memory && record.is_none();
             ensure(containers.is_empty() || is_orphan, || {
                 format!("it was deleted, but there is {}", containers[0].name)
             })?;
@@ -140,15 +142,27 @@ impl World {
             && self.wanted.get(name).is_none_or(|other| other.state != State::Running || self.is_waiting(other))
     }
 
+    /// The documents of a status file, which is parsed once for as long as it stays as it is.
+    fn documents(&self, path: &str, bytes: &Arc<[u8]>) -> Result<Vec<WorkspaceStatus>, String> {
+        let mut parsed = self.parsed.borrow_mut();
+        if let Some((known, documents)) = parsed.get(path)
+            && Arc::ptr_eq(known, bytes)
+        {
+            return Ok(documents.clone());
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let documents: Vec<WorkspaceStatus> =
+            wharf::yaml::from_str(&text).map_err(|error| format!("{path} cannot be read: {error}"))?;
+        parsed.insert(path.to_owned(), (Arc::clone(bytes), documents.clone()));
+        Ok(documents)
+    }
+
     fn statuses(&self, name: &str) -> Result<Vec<WorkspaceStatus>, String> {
         let mut found = Vec::new();
         for place in ["", "team/"] {
             let path = format!("{SOURCE}/{place}{name}.status.yaml");
             let Some(bytes) = self.stage.disk.bytes(path.as_ref()) else { continue };
-            let text = String::from_utf8_lossy(&bytes);
-            let documents: Vec<WorkspaceStatus> =
-                wharf::yaml::from_str(&text).map_err(|error| format!("{path} cannot be read: {error}"))?;
-            found.extend(documents);
+            found.extend(self.documents(&path, &bytes)?);
         }
         Ok(found)
     }

@@ -68,7 +68,7 @@ impl Generator {
             let what = What::Declare { name: (*name).to_owned(), spec: self.spec(name, true), way: Way::Renamed };
             happenings.push(Happening { at: 0, what });
         }
-        let count = 3 + self.random.below(9);
+        let count = 3 + self.random.below(7);
         for _ in 0..count {
             let at = self.random.below(LENGTH);
             happenings.extend(self.happening(at));
@@ -220,6 +220,7 @@ impl Generator {
     fn call_fault(&mut self) -> What {
         let operation = self.pick(&[
             None,
+            Some(Operation::List),
             Some(Operation::List),
             Some(Operation::Inspect),
             Some(Operation::Create),

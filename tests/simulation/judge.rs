@@ -72,6 +72,8 @@ struct Bench {
     acting: BTreeMap<String, task::Id>,
     /// Containers of which a change failed, so that nobody knows how they are: they must be looked at first. By the task that failed.
     unclear: BTreeMap<String, Option<task::Id>>,
+    /// Containers that this process has looked at.
+    looked_at: BTreeSet<String>,
     /// Containers that were removed and confirmed to be gone.
     removed: BTreeSet<String>,
     failures: BTreeMap<String, VecDeque<Instant>>,
@@ -79,8 +81,8 @@ struct Bench {
     /// When each workspace was last known to be absent from a source that could be read and was not empty, or to be confirmed.
     absent: BTreeMap<String, Instant>,
     present: BTreeSet<String>,
-    /// Those that are to have no container.
-    archived: BTreeSet<String>,
+    /// Until when each may be left without a container.
+    archived: BTreeMap<String, Instant>,
     is_readable: bool,
     confirmed: BTreeSet<String>,
     burst: (Instant, u64),
@@ -101,12 +103,13 @@ impl Judge {
             fuse: None,
             acting: BTreeMap::new(),
             unclear: BTreeMap::new(),
+            looked_at: BTreeSet::new(),
             removed: BTreeSet::new(),
             failures: BTreeMap::new(),
             generations: BTreeMap::new(),
             absent: BTreeMap::new(),
             present: BTreeSet::new(),
-            archived: BTreeSet::new(),
+            archived: BTreeMap::new(),
             is_readable: true,
             confirmed: BTreeSet::new(),
             burst: (now, 0),
@@ -204,7 +207,11 @@ impl Judge {
     pub fn set_source(&self, present: BTreeSet<String>, archived: BTreeSet<String>, is_readable: bool) {
         let mut bench = self.bench();
         bench.refresh_evidence();
-        (bench.present, bench.archived, bench.is_readable) = (present, archived, is_readable);
+        (bench.present, bench.is_readable) = (present, is_readable);
+        // Until it is read that one is to run again, and a pass under way has come to its end.
+        let soon = Instant::now() + Duration::from_secs(5);
+        bench.archived.values_mut().for_each(|until| *until = soon.min(*until));
+        bench.archived.extend(archived.into_iter().map(|name| (name, Instant::now() + Duration::from_secs(3600))));
         let present = bench.present.clone();
         bench.confirmed.retain(|name| !present.contains(name));
         bench.refresh_evidence();
@@ -278,6 +285,7 @@ impl Bench {
     /// What was only in the memory of a process.
     fn forget_process(&mut self) {
         self.acting.clear();
+        self.looked_at.clear();
         self.unclear.clear();
         self.failures.clear();
     }
@@ -318,7 +326,8 @@ impl Bench {
         match (boundary.operation, boundary.side) {
             ("engine.inspect", Side::Before) => drop(self.unclear.remove(boundary.object)),
             ("engine.list" | "engine.find", Side::Before) => self.unclear.clear(),
-            ("engine.create", Side::Before) => {}
+            ("engine.inspect", Side::After) => drop(self.looked_at.insert(boundary.object.to_owned())),
+            ("engine.create", Side::Before) => self.creation(boundary.object),
             ("engine.create", _) => self.check_engine(),
             (
                 "engine.start" | "engine.stop" | "engine.unpause" | "engine.rename" | "engine.update" | "engine.remove",
@@ -326,6 +335,15 @@ impl Bench {
             ) => self.container(boundary, side),
             ("engine.remove-volume", Side::Before) => self.volume(boundary.object),
             _ => {}
+        }
+    }
+
+    /// What was looked at and is still there is not made again: who does has forgotten it over an older list.
+    fn creation(&mut self, name: &str) {
+        let containers = self.stage.engine.snapshot();
+        let known = containers.iter().find(|it| it.name == name && self.looked_at.contains(&it.id));
+        if let Some(container) = known.filter(|it| label(it, labels::INSTANCE) == self.stage.instance.as_str()) {
+            self.violate(4, format!("{name} is made though it is there and was looked at: {}", container.state));
         }
     }
 
@@ -404,7 +422,7 @@ impl Bench {
         let is_replaced = self.stage.engine.snapshot().iter().any(same);
         let parsed: Option<Name> = name.parse().ok();
         let record = parsed.as_ref().and_then(|name| self.stage.medium.record(name));
-        let is_declared = self.archived.contains(name);
+        let is_declared = self.archived.get(name).is_some_and(|until| Instant::now() < *until);
         let is_archived = is_declared
             || record.as_ref().is_some_and(|record| {
                 record.deletion.is_none() && record.workspace.spec.state == DesiredState::Archived
@@ -501,7 +519,7 @@ impl Bench {
         }
         // Reading costs more than all the rest: of a few each run.
         self.parsed += 1;
-        if self.parsed.is_multiple_of(8) || self.trace.is_some() {
+        if self.parsed.is_multiple_of(16) || self.trace.is_some() {
             self.parse_status(path, &text);
         }
     }

@@ -75,7 +75,7 @@ impl World {
             let record = name.parse().ok().and_then(|name| self.stage.medium.record(&name));
             // While nobody remembers the workspace, what carries our labels may be taken over.
             let is_remembered =
-                record.is_some_and(|record| record.deletion.is_none()) && self.wanted.contains_key(name);
+                record.is_some_and(|record| record.deletion.is_none()) && !self.withdrawn.contains(name);
             if kind != Stranger::OtherLife || is_remembered {
                 self.strangers.insert(id, (name.to_owned(), container));
             }

@@ -1,6 +1,7 @@
 //! A run of a scenario: the whole controller with its source, store, executor and status writer on a simulated engine and disk, in
 //! virtual time, with a judge who sees every step.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use wharf::controller::{Ending, Options, follow_directory, run};
 use wharf::disk::simulated::Simulated as Disk;
 use wharf::engine::simulated::{CallRule, EventRule, Fault, Operation as Call, Refusal, Simulated as Engine};
+use wharf::model::WorkspaceStatus;
 use wharf::source::{self, Source};
 use wharf::status_file::StatusFiles;
 use wharf::store::simulated::Simulated as Medium;
@@ -64,6 +66,10 @@ pub struct World {
     /// Until when what is known may not be stored though it could be.
     full_until: Option<Instant>,
     pub made: u64,
+    /// Workspaces that were withdrawn at some time.
+    pub withdrawn: BTreeSet<String>,
+    /// Status files that were parsed, by path.
+    pub parsed: RefCell<BTreeMap<String, (Arc<[u8]>, Vec<WorkspaceStatus>)>>,
 }
 
 struct Running {
@@ -114,6 +120,8 @@ impl World {
             has_lost_memory: false,
             full_until: None,
             made: 0,
+            withdrawn: BTreeSet::new(),
+            parsed: RefCell::default(),
         }
     }
 
@@ -344,6 +352,7 @@ impl World {
     fn withdraw(&mut self, name: &str) {
         if self.lost.is_none() && self.stage.disk.remove(&self.path(name)) {
             self.wanted.remove(name);
+            self.withdrawn.insert(name.to_owned());
             // With the workspace forgotten, what carries our labels may be taken over when it is declared again.
             self.strangers.retain(|_, (resembles, _)| resembles != name);
             self.damaged.remove(name);
