@@ -57,11 +57,19 @@
 //! | [`plan`] | situation → steps, view → status, guard, cycles, invariants. Pure: no runtime, clock, chance, files, logs | |
 //! | [`engine::docker`] | the Docker engine; building a request is apart from sending it | bollard |
 //! | [`engine::simulated`] | a deterministic engine with faults, in virtual time | |
+//! | [`disk`] | what is asked of a file system: the machine's, or a simulated one | |
 //! | [`source`] | complete snapshots of a directory, and when to take the next | notify |
 //! | [`store`] | what is remembered between runs; the lock of the state directory | sled |
 //! | [`status_file`] | whole, atomic, only when changed | |
+//! | [`witness`] | decorators that see every effect on engine, disk and store before and after it: for simulation and crash points | |
 //! | [`controller`] | the queue, the passes, the executor; generic over the engine | backoff |
 //! | [`cli`] | one file a command, one printer | clap |
+//!
+//! # How it is known to hold
+//!
+//! Everything that has an effect goes through three narrow traits: [`engine::Engine`], [`disk::Disk`] and [`store::Medium`]. So the whole controller
+//! runs on simulated ones, in virtual time, and a judge looks at every effect (`tests/simulation`); the same boundaries end the real process in
+//! builds with the feature `crash-points` (`tests/crash_points`). [`promises`] states each promise and names the tests that show it.
 //!
 //! # Decisions worth knowing
 //!
@@ -76,6 +84,11 @@
 //! - **Deaths spend a budget, failed calls do not.** A container that ends or is unhealthy is restarted at most
 //!   `recovery.maxRetries` times within `recovery.window`. A call that fails is retried for ever, at most `recovery.backoff.max` apart,
 //!   because a registry or a disk may come back; one that the engine refuses as such waits for the manifest to change.
+//! - **A pass ends when what it is for has changed**, after the action it is at. A manifest that is back must not find its container removed.
+//! - **A UID and a generation are durable before they are told.** What cannot be stored is stored when that is possible again; status files and labels
+//!   tell the rest when the store is lost.
+//! - **A health check that is never run counts as failed** once it is long overdue: engines before Docker 23 forget about it when they restart
+//!   with `live-restore`.
 //! - **Times in a status are absolute.** "Running for 2h" is wrong a minute later, and would make an idle controller write.
 //! - **Volumes are joined by a dot** (`wharf-api.cache`): with a dash, volume `b-c` of workspace `a` and volume `c` of workspace
 //!   `a-b` would be one volume. Names of networks are made likewise.
