@@ -25,6 +25,17 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Nor may it keep others from the engine while it is waited for.
 const LOOK_PROMPTLY: Duration = Duration::from_millis(50);
 
+/// What a pass was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    /// An attempt.
+    Attempt,
+    /// A look while the next attempt is waited for.
+    Look,
+    /// Broken off, because what it was for had changed.
+    Revoked,
+}
+
 /// What a pass comes to.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -34,10 +45,7 @@ pub(super) struct Report {
     pub(super) generation: u64,
     /// What the pass was to bring about.
     pub(super) goal: Goal,
-    /// Whether the pass was an attempt, rather than a look while waiting for the next one.
-    pub(super) attempted: bool,
-    /// Whether it was broken off because what it was for had changed.
-    pub(super) was_revoked: bool,
+    pub(super) course: Course,
     /// What is known of the containers now. `None`: they could not be seen.
     pub(super) seen: Option<Vec<Seen>>,
     pub(super) observed: Observed,
@@ -60,8 +68,7 @@ pub(super) async fn run<E: Engine>(job: Job, tools: Arc<Tools<E>>, mut place: Pl
         uid: job.uid.clone(),
         generation: job.generation,
         goal: job.goal.clone(),
-        attempted: job.retry == Retry::Due,
-        was_revoked: false,
+        course: if job.retry == Retry::Due { Course::Attempt } else { Course::Look },
         seen: None,
         observed: Observed::default(),
         died: None,
@@ -120,7 +127,9 @@ async fn pass<E: Engine>(
     report.died = new_death(job, &observed, &plan);
     let outcome = executor::execute(&plan, job, tools, place).await;
     let unclear = after(&mut seen, &outcome);
-    report.was_revoked = outcome.was_revoked;
+    if outcome.was_revoked {
+        report.course = Course::Revoked;
+    }
     report.done = outcome.done;
     report.occurrences = outcome.occurrences;
     if let Some(failure) = outcome.failure {

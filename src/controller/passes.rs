@@ -11,7 +11,7 @@ use super::entry::{Entry, Moment};
 use super::executor::{ExecutionError, Failure};
 use super::job::Job;
 use super::occurrence;
-use super::pass::{self, Report};
+use super::pass::{self, Course, Report};
 use crate::engine::Engine;
 use crate::model::event::{EventReason, Occurrence};
 use crate::model::spec::{DeletionPolicy, DesiredState};
@@ -154,9 +154,9 @@ impl<E: Engine> Core<E> {
             // What an older spec ran into says nothing about the present one.
             Some(_) if !current => self.enqueue(&name, now.instant),
             Some(_) if report.conflict_is_new => self.enqueue(&name, now.instant),
-            Some(failure) if report.attempted => self.take_failure(&name, failure, now),
+            Some(failure) if report.course == Course::Attempt => self.take_failure(&name, failure, now),
             Some(failure) => self.take_setback(&name, failure, now),
-            None if report.attempted && !report.was_revoked => self.take_success(&name),
+            None if report.course == Course::Attempt => self.take_success(&name),
             None => {}
         }
         // Once the fallback has removed it, nothing is there any more that tells.

@@ -26,7 +26,7 @@ impl World {
             if self.is_over() {
                 return;
             }
-            if self.elapsed() - begun > CONVERGENCE {
+            if self.elapsed() > begun + CONVERGENCE {
                 return self.judge.violate(10, format!("not as declared after {CONVERGENCE:?}: {why}"));
             }
             self.pass(Duration::from_secs(5)).await;

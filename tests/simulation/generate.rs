@@ -56,7 +56,7 @@ const KINDS: [Kind; 11] = [
 impl Generator {
     fn new(seed: u64) -> Self {
         let mut random = Random::new(seed, 11);
-        let names = 1 + number(random.below(10)).min(random.below(5) as usize);
+        let names = 1 + number(random.below(10).min(random.below(5)));
         let mut kinds: Vec<Kind> = KINDS.into_iter().filter(|_| random.below(3) == 0).collect();
         kinds.push(Kind::Edit);
         Self { random, names, kinds }
@@ -148,13 +148,11 @@ impl Generator {
                 let end = self.pick(&[What::StopEngine, What::KillEngine]);
                 until(end, What::StartEngine)
             }
-            Kind::Process => match self.random.below(5) {
-                0 => one(What::Restart),
-                _ => {
-                    let after = self.random.below(60);
-                    one(What::Crash { after, survive: number(self.random.below(8)) })
-                }
-            },
+            Kind::Process if self.random.below(5) == 0 => one(What::Restart),
+            Kind::Process => {
+                let after = self.random.below(60);
+                one(What::Crash { after, survive: number(self.random.below(8)) })
+            }
             Kind::Disk => match self.random.below(4) {
                 0 => one(What::DamageStore),
                 _ => until(What::FillDisk, What::FreeDisk),

@@ -455,7 +455,7 @@ impl Bench {
         }
         self.refresh_evidence();
         let seen = name.and_then(|name| self.absent.get(name.as_str()));
-        if !seen.is_some_and(|at| at.elapsed() < EVIDENCE) {
+        if seen.is_none_or(|at| at.elapsed() >= EVIDENCE) {
             self.violate(
                 3,
                 format!("{object} is removed though its manifest was never missing from a source that could be read"),

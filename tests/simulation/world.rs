@@ -69,8 +69,11 @@ pub struct World {
     /// Workspaces that were withdrawn at some time.
     pub withdrawn: BTreeSet<String>,
     /// Status files that were parsed, by path.
-    pub parsed: RefCell<BTreeMap<String, (Arc<[u8]>, Vec<WorkspaceStatus>)>>,
+    pub parsed: RefCell<BTreeMap<String, Parsed>>,
 }
+
+/// What a file held, and the documents in it.
+type Parsed = (Arc<[u8]>, Vec<WorkspaceStatus>);
 
 struct Running {
     controller: JoinHandle<Ending>,
@@ -138,7 +141,7 @@ impl World {
         self.come_to_rest().await;
         self.judge.note(|| "the end".to_owned());
         if let Some(running) = self.running.take() {
-            end(running);
+            end(&running);
         }
     }
 
@@ -190,7 +193,7 @@ impl World {
             return;
         }
         if let Some(running) = self.running.take() {
-            end(running);
+            end(&running);
         }
         self.lose_what_is_not_durable();
         self.restart_at = Some(Instant::now() + RESTART);
@@ -314,7 +317,7 @@ impl World {
             self.judge.violate(0, "the controller did not end when it was told to");
         }
         self.judge.process_is_over();
-        end(running);
+        end(&running);
         self.lose_what_is_not_durable();
         self.restart_at = Some(Instant::now() + RESTART);
     }
@@ -495,7 +498,7 @@ fn copy_of(name: &str) -> PathBuf {
     Path::new(SOURCE).join(format!("z-copy-of-{name}.yaml"))
 }
 
-fn end(running: Running) {
+fn end(running: &Running) {
     running.controller.abort();
     running.following.abort();
 }
