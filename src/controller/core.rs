@@ -22,7 +22,7 @@ use super::queue::Queue;
 use super::tools::Tools;
 use super::{Ending, Input};
 use crate::engine::{ContainerSummary, Engine, EngineError, EngineEvent};
-use crate::model::Name;
+use crate::model::{Name, labels};
 use crate::plan::Reach;
 use crate::source::Snapshot;
 use crate::status_file::StatusFiles;
@@ -229,8 +229,7 @@ impl<E: Engine> Core<E> {
 
     /// An event: only says which workspace to look at.
     fn hear(&mut self, event: EngineEvent, received_at: Instant) {
-        let Some(name) = event.labels.get(crate::model::labels::WORKSPACE).and_then(|text| text.parse::<Name>().ok())
-        else {
+        let Some(name) = event.labels.get(labels::WORKSPACE).and_then(|text| text.parse::<Name>().ok()) else {
             return;
         };
         tracing::debug!(workspace = %name, change = ?event.change, container = %event.id, "event");
@@ -267,7 +266,14 @@ impl<E: Engine> Core<E> {
         self.tools.set_shares_files(local);
         let (queue, now) = (&self.queue, Instant::now());
         let in_flight = |workspace: &str| workspace.parse().is_ok_and(|name| queue.is_in_flight(&name));
-        let news = self.inventory.apply_list(list, asked_at, in_flight);
+        let entries = &self.entries;
+        let ours = |container: &ContainerSummary| {
+            let uid = container.labels.get(labels::UID).map(String::as_str);
+            let name = container.labels.get(labels::WORKSPACE).and_then(|name| name.parse::<Name>().ok());
+            let record = name.and_then(|name| entries.get(&name)).and_then(|entry| entry.record.as_ref());
+            record.is_some_and(|record| Some(record.uid.as_str()) == uid)
+        };
+        let news = self.inventory.apply_list(list, asked_at, in_flight, ours);
         if was == Reach::Answers {
             for name in news.iter().filter_map(|name| name.parse().ok()) {
                 self.enqueue(&name, now);

@@ -48,12 +48,14 @@ impl Known {
 
 impl Inventory {
     /// Takes in a list that was asked for at a time. Workspaces that are being worked on are left alone: their worker looks for
-    /// itself, later than this list. Returns the workspaces with news.
+    /// itself, later than this list. What is missing from it and is `ours` is not taken for gone but looked at: a list may be older
+    /// than it should, and who believes it makes a second container. Returns the workspaces with news.
     pub(crate) fn apply_list(
         &mut self,
         list: Vec<ContainerSummary>,
         asked_at: Instant,
         in_flight: impl Fn(&str) -> bool,
+        ours: impl Fn(&ContainerSummary) -> bool,
     ) -> Vec<String> {
         let mut news = Vec::new();
         let mut listed: BTreeMap<String, BTreeMap<String, ContainerSummary>> = BTreeMap::new();
@@ -68,7 +70,7 @@ impl Inventory {
             if in_flight(&workspace) {
                 continue;
             }
-            if self.apply_workspace(&workspace, summaries, asked_at) {
+            if self.apply_workspace(&workspace, summaries, asked_at, &ours) {
                 news.push(workspace);
             }
         }
@@ -81,14 +83,22 @@ impl Inventory {
         workspace: &str,
         mut listed: BTreeMap<String, ContainerSummary>,
         asked_at: Instant,
+        ours: impl Fn(&ContainerSummary) -> bool,
     ) -> bool {
         let known = self.workspaces.entry(workspace.to_owned()).or_default();
         let before = known.len();
         // What was seen after the list was asked for is newer than the list.
-        known.retain(|id, it| listed.contains_key(id) || it.asked_at > asked_at);
+        let stays = |id: &String, it: &Known| listed.contains_key(id) || it.asked_at > asked_at || ours(&it.summary);
+        known.retain(|id, it| stays(id, it));
         let mut news = known.len() != before;
         for (id, it) in known.iter_mut() {
-            let Some(summary) = listed.remove(id) else { continue };
+            let Some(summary) = listed.remove(id) else {
+                if it.asked_at <= asked_at {
+                    it.detail = None;
+                    news = true;
+                }
+                continue;
+            };
             if it.asked_at <= asked_at && !same(&it.summary, &summary) {
                 *it = Known::unseen(summary, asked_at);
                 news = true;
