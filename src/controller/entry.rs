@@ -111,6 +111,12 @@ impl Entry {
         self.record.as_ref().is_some_and(|record| record.deletion.is_some())
     }
 
+    /// Whether what failed was the start of a container that replaces another.
+    pub(super) fn replacement_failed(&self) -> bool {
+        let failures = self.record.as_ref().and_then(|record| record.failures.as_ref());
+        failures.is_some_and(|failures| failures.replacement)
+    }
+
     /// A pass over this workspace, as of now; `None` while there is nothing in force.
     pub(super) fn job(
         &self,
@@ -118,6 +124,7 @@ impl Entry {
         containers: Vec<super::inventory::Known>,
         goal: Goal,
         waiting_for: Vec<Name>,
+        former_networks: Vec<String>,
         now: Moment,
     ) -> Option<Job> {
         let record = self.record.as_ref()?;
@@ -133,10 +140,11 @@ impl Entry {
             name_conflict: self.name_conflict,
             network_lost: self.network_lost.clone(),
             waiting_for,
+            former_networks,
             retry: self.retry(now),
             restarts: self.restart_rule(now),
             before: Before {
-                replacement_failed: record.failures.as_ref().is_some_and(|failures| failures.replacement),
+                replacement_failed: self.replacement_failed(),
                 stopped_on_purpose: record.stopped_on_purpose,
                 was_as_declared: self.settled_at == Some(record.generation),
             },

@@ -26,6 +26,8 @@ pub(super) struct Job {
     pub(super) name_conflict: bool,
     pub(super) network_lost: Option<String>,
     pub(super) waiting_for: Vec<Name>,
+    /// Networks of its containers that nobody needs any more.
+    pub(super) former_networks: Vec<String>,
     pub(super) retry: Retry,
     pub(super) restarts: RestartRule,
     pub(super) before: Before,

@@ -163,6 +163,7 @@ pub(super) fn decide(job: &Job, scope: &Scope, subject: &Subject, observed: &Obs
         restart: job.restarts.verdict(&observed.containers, subject.template.as_str()),
         stopped_on_purpose: job.before.stopped_on_purpose,
         waiting_for: &job.waiting_for,
+        former_networks: &job.former_networks,
     })
 }
 

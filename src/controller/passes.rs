@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::core::Core;
 use super::entry::{Entry, Moment};
 use super::executor::{ExecutionError, Failure};
+use super::inventory::Known;
 use super::job::Job;
 use super::occurrence;
 use super::pass::{self, Course, Report};
@@ -55,24 +56,43 @@ impl<E: Engine> Core<E> {
         let record = entry.record.as_ref()?;
         let containers = self.inventory.of(name, &record.uid);
         let waiting_for = self.waiting_for(&record.workspace);
-        entry.job(&self.options.source, containers, self.goal(entry), waiting_for, self.now())
+        let former_networks = self.former_networks(entry, &containers);
+        entry.job(&self.options.source, containers, self.goal(entry), waiting_for, former_networks, self.now())
     }
 
     fn goal(&self, entry: &Entry) -> Goal {
         if !entry.is_being_deleted() {
             return Goal::Keep;
         }
-        let network_of = |workspace: &Workspace| self.options.scope.network(&workspace.spec.network).map(|it| it.name);
-        // Of several that are deleted together each tries, and the engine lets the last one succeed.
+        Goal::Delete { network: self.network_of(entry).filter(|network| !self.others_need(entry, network)) }
+    }
+
+    /// The networks of groups that containers of a workspace are on, and that neither it nor another one needs any more.
+    fn former_networks(&self, entry: &Entry, containers: &[Known]) -> Vec<String> {
+        let own = self.network_of(entry);
+        let is_former = |name: &&String| self.options.scope.is_group_network(name) && own.as_ref() != Some(*name);
+        let networks: BTreeSet<&String> =
+            containers.iter().flat_map(|it| &it.summary.networks).filter(is_former).collect();
+        networks.into_iter().filter(|name| !self.others_need(entry, name)).cloned().collect()
+    }
+
+    fn network_of(&self, entry: &Entry) -> Option<String> {
+        self.options.scope.network(&entry.workspace()?.spec.network).map(|it| it.name)
+    }
+
+    /// Whether a network is that of another workspace's spec, or of a predecessor that may have to run again.
+    fn others_need(&self, entry: &Entry, network: &str) -> bool {
+        // Of several that are deleted or moved together each tries, and the engine lets the last one succeed.
         let goes = |other: &Entry| {
             let policy = other.workspace().map(|it| it.spec.deletion_policy);
             other.is_being_deleted() && policy == Some(DeletionPolicy::Delete)
         };
-        let network = entry.workspace().and_then(network_of).filter(|network| {
-            let others = self.entries.values().filter(|other| other.name != entry.name && !goes(other));
-            others.filter_map(Entry::workspace).all(|other| network_of(other).as_ref() != Some(network))
-        });
-        Goal::Delete { network }
+        let returns = |other: &Entry| {
+            other.replacement_failed()
+                && self.inventory.named(&other.name).any(|it| it.networks.iter().any(|own| own == network))
+        };
+        let mut others = self.entries.values().filter(|other| other.name != entry.name && !goes(other));
+        others.any(|other| self.network_of(other).as_deref() == Some(network) || returns(other))
     }
 
     fn waiting_for(&self, workspace: &Workspace) -> Vec<Name> {

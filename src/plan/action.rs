@@ -100,6 +100,8 @@ pub enum Cause {
     Declared(DesiredState),
     /// A new container takes its place.
     Replaced,
+    /// No spec names it any more.
+    NotNamed,
     /// Another container of the workspace is the current one.
     Surplus,
     /// Its replacement did not start.
@@ -243,6 +245,7 @@ impl Cause {
             Self::TakesOver => "takes over the name",
             Self::EngineRestarts => "the engine's restart policy is not `no`",
             Self::Replaced => "replaced",
+            Self::NotNamed => "no workspace names it any more",
             Self::Surplus => "another container of the workspace is kept",
             Self::ReplacementFailed => "its replacement did not start; it runs until the next attempt",
             Self::BudgetSpent => "recovery budget spent",

@@ -86,6 +86,11 @@ impl Scope {
         })
     }
 
+    /// Whether this is the name of a group's network. The networks of the other modes serve the whole instance.
+    pub fn is_group_network(&self, name: &str) -> bool {
+        name.strip_prefix(&format!("{}-{}.", self.prefix, self.instance)).is_some_and(|it| it.starts_with("group."))
+    }
+
     /// Labels of every object that belongs to one workspace.
     pub fn object_labels(&self, name: &Name, uid: &Uid) -> BTreeMap<String, String> {
         BTreeMap::from([

@@ -6,6 +6,7 @@ use super::action::{Action, Cause, Step, Target};
 use super::cast::{Cast, broken, kept, may_run, unfit};
 use super::names::Names;
 use super::situation::{Blocked, Goal, Hold, Image, Plan, ProjectDir, Restart, Retry, Situation};
+use super::vacate::with_former_networks;
 use crate::engine::ContainerDetail;
 use crate::model::spec::{DeletionPolicy, DesiredState, Fallback, PullPolicy};
 use crate::model::status::{ContainerState, Health};
@@ -16,7 +17,7 @@ const STATE_NOT_KNOWN: &str = "the engine reports a state of the container that 
 /// deciding again leads to the same end, so that a crash between any two steps does no harm.
 pub fn plan(situation: &Situation<'_>) -> Plan {
     match situation.goal {
-        Goal::Delete { network } => delete(situation, network.as_deref()),
+        Goal::Delete { network } => with_former_networks(situation, delete(situation, network.as_deref())),
         Goal::Keep if situation.workspace().spec.suspend => {
             let otherwise = keep(situation).to_string();
             Plan::held(Hold::Suspended(otherwise.lines().collect::<Vec<_>>().join(", then ")))
@@ -26,6 +27,10 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
 }
 
 fn keep(situation: &Situation<'_>) -> Plan {
+    with_former_networks(situation, keep_as_declared(situation))
+}
+
+fn keep_as_declared(situation: &Situation<'_>) -> Plan {
     let state = situation.workspace().spec.state;
     if let Some(blocked) = waiting_for_retry(situation) {
         let steps = if state == DesiredState::Running { keep_predecessor(situation) } else { Vec::new() };

@@ -6,6 +6,7 @@ use super::action::{Action, Cause, Step, Target};
 use super::cast::may_run;
 use super::names::Names;
 use super::situation::{Goal, Plan, Restart, Retry, Situation};
+use super::vacate::may_be_on;
 use crate::model::spec::{DeletionPolicy, DesiredState, Fallback};
 use crate::model::status::ContainerState;
 
@@ -45,6 +46,9 @@ fn untimely(situation: &Situation<'_>, step: &Step) -> Option<String> {
         Some(format!("acts before its time: {step}"))
     } else if matches!(step.action, Action::RemoveVolume(_)) && !(spec.delete_volumes && deletes) {
         Some(format!("removes a volume without deleteVolumes: {step}"))
+    } else if matches!(&step.action, Action::RemoveNetwork(name) if !deletes && !situation.former_networks.contains(name))
+    {
+        Some(format!("removes a network that is needed: {step}"))
     } else {
         None
     }
@@ -64,13 +68,15 @@ struct Part {
     up: bool,
     /// It serves: started, and neither paused nor in a state that is not known.
     runs: bool,
+    networks: Vec<String>,
 }
 
 impl<'a> Walk<'a> {
     fn new(situation: &'a Situation<'a>) -> Self {
         let parts = situation.observed.containers.iter().map(|container| {
             let runs = container.state == ContainerState::Running;
-            (container.id.clone(), Part { name: container.name.clone(), up: may_run(container), runs })
+            let (name, networks) = (container.name.clone(), container.networks.clone());
+            (container.id.clone(), Part { name, up: may_run(container), runs, networks })
         });
         Self { situation, containers: parts.collect() }
     }
@@ -135,13 +141,18 @@ impl<'a> Walk<'a> {
 
     /// Networks and volumes go after the containers that use them.
     fn leftover_in_use(&self, step: &Step) -> Option<String> {
-        let frees = matches!(step.action, Action::RemoveVolume(_) | Action::RemoveNetwork(_));
-        (frees && !self.containers.is_empty()).then(|| format!("removes what a container still uses: {step}"))
+        let in_use = match &step.action {
+            Action::RemoveVolume(_) => !self.containers.is_empty(),
+            Action::RemoveNetwork(name) => self.containers.values().any(|part| may_be_on(&part.networks, name)),
+            _ => false,
+        };
+        in_use.then(|| format!("removes what a container still uses: {step}"))
     }
 
     fn take(&mut self, action: &Action) {
         if let Action::Create(spec) = action {
-            self.containers.insert(String::new(), Part { name: spec.name.clone(), up: false, runs: false });
+            let (name, networks) = (spec.name.clone(), vec![spec.network_name().to_owned()]);
+            self.containers.insert(String::new(), Part { name, up: false, runs: false, networks });
         }
         let Some(target) = action.target() else { return };
         let key = Self::key(target);

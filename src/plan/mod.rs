@@ -11,6 +11,7 @@ pub mod invariants;
 mod names;
 pub mod situation;
 pub mod status;
+mod vacate;
 
 pub use action::{Action, Cause, Step, Target};
 pub use compile::{Origin, Scope, Subject};

@@ -35,6 +35,9 @@ pub struct Situation<'a> {
     pub stopped_on_purpose: bool,
     /// Workspaces of `dependsOn` that are not Ready.
     pub waiting_for: &'a [Name],
+    /// Networks that containers of the workspace are on and that are not needed any more, neither by its own spec nor by another
+    /// workspace.
+    pub former_networks: &'a [String],
 }
 
 /// Whether a workspace is to be kept or deleted.

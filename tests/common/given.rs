@@ -11,6 +11,7 @@
 //! retry at +30s | retry when the manifest changes | replacement failed
 //! restart at +30s | restart spent Stop | stopped on purpose
 //! waiting for db, cache
+//! former network wharf-test.group.team
 //! goal delete | goal delete with network wharf-test.isolated
 //! ```
 
@@ -38,6 +39,7 @@ pub struct Given {
     pub restart: Restart,
     pub stopped_on_purpose: bool,
     pub waiting_for: Vec<Name>,
+    pub former_networks: Vec<String>,
 }
 
 /// The time at which every case happens.
@@ -83,6 +85,7 @@ impl Given {
             restart: Restart::Due,
             stopped_on_purpose: false,
             waiting_for: Vec::new(),
+            former_networks: Vec::new(),
         })
     }
 
@@ -122,6 +125,8 @@ impl Given {
             _ => {
                 if let Some(network) = line.strip_prefix("goal delete with network ") {
                     self.goal = Goal::Delete { network: Some(network.to_owned()) };
+                } else if let Some(network) = line.strip_prefix("former network ") {
+                    self.former_networks.push(network.to_owned());
                 } else if let Some(at) = line.strip_prefix("retry at ") {
                     self.retry = Retry::At(time(at)?);
                 } else if let Some(at) = line.strip_prefix("restart at ") {
@@ -220,6 +225,7 @@ impl Given {
             restart: self.restart,
             stopped_on_purpose: self.stopped_on_purpose,
             waiting_for: &self.waiting_for,
+            former_networks: &self.former_networks,
         }
     }
 }

@@ -6,6 +6,7 @@ mod deletions;
 mod depends;
 mod drift;
 mod engine_away;
+mod groups;
 mod lifecycle;
 mod networks;
 mod once;

@@ -51,7 +51,10 @@ fn container() -> impl Strategy<Value = String> {
     let template = select(vec!["fits", "old-spec"]);
     let health = select(vec!["", "", "healthy", "unhealthy", "starting"]);
     let limits = subsequence(vec!["memory=512Mi", "memory=none", "cpu=1", "cpu=none", "pids=50"], 0..3);
-    let marks = prop::option::weighted(0.15, select(vec!["engine-restarts", "network-gone", "networks=bridge"]));
+    let marks = prop::option::weighted(
+        0.15,
+        select(vec!["engine-restarts", "network-gone", "networks=bridge", "networks=wharf-test.group.old"]),
+    );
     (select(&STATES), template, health, limits, marks).prop_map(|(state, template, health, limits, mark)| {
         [state, template, health, &limits.join(" "), mark.unwrap_or_default()].join(" ")
     })
@@ -84,6 +87,7 @@ fn situation() -> impl Strategy<Value = Vec<String>> {
         "stopped on purpose",
         "waiting for db",
         "volume wharf-box.cache",
+        "former network wharf-test.group.old",
     ];
     (spec(), containers(), subsequence(facts.to_vec(), 0..6)).prop_map(|(spec, containers, mut facts)| {
         // Somebody else can hold the name only when we do not.

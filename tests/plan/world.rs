@@ -139,7 +139,7 @@ impl World {
             Action::Update(target, limits) => self.update(target, limits),
             Action::Remove(target) => self.remove(target),
             Action::RemoveVolume(name) => self.remove_volume(name),
-            Action::RemoveNetwork(_) => self.remove_network(),
+            Action::RemoveNetwork(name) => self.remove_network(name),
         };
         done.map_err(|problem| format!("{step}: {problem}\nin:\n{self}"))
     }
@@ -261,11 +261,13 @@ impl World {
         Ok(())
     }
 
-    fn remove_network(&mut self) -> Result<(), String> {
-        if !self.given.observed.containers.is_empty() {
+    fn remove_network(&mut self, name: &String) -> Result<(), String> {
+        if self.given.observed.containers.iter().any(|container| container.networks.contains(name)) {
             return Err("a container uses it".to_owned());
         }
-        self.given.observed.network_known = false;
+        if !self.given.former_networks.contains(name) {
+            self.given.observed.network_known = false;
+        }
         Ok(())
     }
 }
