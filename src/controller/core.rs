@@ -22,7 +22,7 @@ use super::queue::Queue;
 use super::tools::Tools;
 use super::{Ending, Input};
 use crate::engine::{ContainerSummary, Engine, EngineError, EngineEvent};
-use crate::model::{Name, labels};
+use crate::model::{Name, Uid, labels};
 use crate::plan::Reach;
 use crate::source::Snapshot;
 use crate::status_file::StatusFiles;
@@ -59,6 +59,8 @@ pub(super) struct Core<E> {
     pub(super) confirmed: BTreeSet<Name>,
     /// To look at; what is written goes through the publisher.
     pub(super) status_files: Arc<StatusFiles>,
+    /// The generations that status files of an earlier run told, by UID, where nothing was remembered; `None` before the first reading.
+    pub(super) told_before: Option<BTreeMap<Uid, u64>>,
     pub(super) reach: Reach,
     /// Whether what an earlier run left behind has been removed.
     pub(super) tidied: bool,
@@ -132,6 +134,7 @@ impl<E: Engine> Core<E> {
             deletions: Deletions::new(options.deletion_settle),
             confirmed: BTreeSet::new(),
             status_files,
+            told_before: None,
             reach: Reach::NotAsked,
             tidied: false,
             reconsider: false,

@@ -15,7 +15,7 @@ use super::job::{Before, Death, Job, RestartRule};
 use crate::engine::ContainerDetail;
 use crate::model::spec::{DesiredState, Fallback};
 use crate::model::status::{ConditionStatus, ConditionType, ContainerState, Health, LastError, Reason, RetryStatus};
-use crate::model::{Name, Uid, Workspace};
+use crate::model::{Name, Workspace};
 use crate::plan::{Goal, Observed, Restart, Retry};
 use crate::store::{Failures, Record};
 
@@ -30,8 +30,6 @@ pub(super) struct Entry {
     pub(super) record: Option<Record>,
     /// What the source declares now, if that is valid.
     pub(super) declared: Option<Declared>,
-    /// Generations that a status file of an earlier run told, for a workspace that is not remembered.
-    pub(super) told_before: Vec<(Uid, u64)>,
     /// Why the manifest is not in force, if it is not.
     pub(super) refused: Option<(Reason, String)>,
     /// Why a deletion is held, if it is.
@@ -83,7 +81,6 @@ impl Entry {
             name,
             record,
             declared: None,
-            told_before: Vec::new(),
             refused: None,
             held: None,
             observed: None,

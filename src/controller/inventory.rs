@@ -158,6 +158,24 @@ impl Inventory {
         }
     }
 
+    /// Takes note of a container that is there, or may be, and was not seen since something was done to it.
+    pub(crate) fn doubt(&mut self, workspace: &Name, id: &str, labels: &BTreeMap<String, String>) {
+        let containers = self.workspaces.entry(workspace.to_string()).or_default();
+        if let Some(known) = containers.get_mut(id) {
+            known.detail = None;
+            return;
+        }
+        let summary = ContainerSummary {
+            id: id.to_owned(),
+            name: String::new(),
+            labels: labels.clone(),
+            state: ContainerState::Unknown,
+            health: None,
+            networks: Vec::new(),
+        };
+        containers.insert(id.to_owned(), Known::unseen(summary, Instant::now()));
+    }
+
     /// Forgets the details of one workspace's containers, so that each is inspected again.
     pub(crate) fn distrust_workspace(&mut self, workspace: &Name) {
         for known in self.workspaces.get_mut(workspace.as_str()).into_iter().flat_map(BTreeMap::values_mut) {

@@ -1,5 +1,6 @@
 //! One pass over one workspace: look, decide, act, look again. Shares nothing but the tools.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,10 @@ pub(super) struct Report {
     pub(super) course: Course,
     /// What is known of the containers now. `None`: they could not be seen.
     pub(super) seen: Option<Vec<Seen>>,
+    /// Containers that were acted on and could not be looked at afterwards, one that was just created among them.
+    pub(super) unclear: Vec<String>,
+    /// The labels of the container that was to be there.
+    pub(super) labels: BTreeMap<String, String>,
     pub(super) observed: Observed,
     /// A container that was seen to have ended or to be unhealthy, for the first time.
     pub(super) died: Option<ContainerDetail>,
@@ -70,6 +75,8 @@ pub(super) async fn run<E: Engine>(job: Job, tools: Arc<Tools<E>>, mut place: Pl
         goal: job.goal.clone(),
         course: if job.retry == Retry::Due { Course::Attempt } else { Course::Look },
         seen: None,
+        unclear: Vec::new(),
+        labels: BTreeMap::new(),
         observed: Observed::default(),
         died: None,
         done: Vec::new(),
@@ -139,9 +146,19 @@ async fn pass<E: Engine>(
         report.failure = Some(failure);
     }
     for id in unclear {
-        seen.retain(|it| it.detail.id != id);
-        seen.extend(inspect(tools, place, &id).await?);
+        match inspect(tools, place, &id).await {
+            Ok(found) => {
+                seen.retain(|it| it.detail.id != id);
+                seen.extend(found);
+            }
+            // What was done must be known all the same: who forgets a container makes another.
+            Err(error) => {
+                report.unclear.push(id);
+                report.failure.get_or_insert_with(|| Failure::of_observation(error));
+            }
+        }
     }
+    report.labels.clone_from(&subject.container.labels);
     observed.containers = seen.iter().map(|it| it.detail.clone()).collect();
     observed.network_known = network_known(job, tools, &subject);
     report.network_lost = report.network_lost.take().filter(|id| observed.containers.iter().any(|c| c.id == *id));

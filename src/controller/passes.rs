@@ -151,7 +151,12 @@ impl<E: Engine> Core<E> {
     fn take_report(&mut self, report: Report, now: Moment) {
         let name = report.name.clone();
         match report.seen {
-            Some(seen) => self.inventory.apply_look(name.as_str(), &report.uid, seen),
+            Some(seen) => {
+                self.inventory.apply_look(name.as_str(), &report.uid, seen);
+                for id in &report.unclear {
+                    self.inventory.doubt(&name, id, &report.labels);
+                }
+            }
             None => self.inventory.distrust_workspace(&name),
         }
         for occurrence in report.died.as_ref().map(occurrence::died).into_iter().chain(report.occurrences) {
@@ -166,7 +171,8 @@ impl<E: Engine> Core<E> {
             entry.note_death(dead, now);
         }
         note_steps(entry, &report.done, report.failure.as_ref(), now);
-        if report.failure.as_ref().is_none_or(|failure| failure.step.is_some()) {
+        let is_clear = report.unclear.is_empty();
+        if is_clear && report.failure.as_ref().is_none_or(|failure| failure.step.is_some()) {
             entry.observe(report.observed);
         }
         let current = entry.record.as_ref().is_some_and(|record| record.generation == report.generation);

@@ -1,6 +1,6 @@
 //! Taking in what the source says: which workspaces there are, which specs changed, which are to be deleted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Input;
 use super::core::Core;
@@ -71,6 +71,11 @@ impl<E: Engine> Core<E> {
             return;
         }
         let Some(snapshot) = &self.snapshot else { return };
+        if self.told_before.is_none() {
+            // Before anything is told: when nothing is remembered, status files know of generations.
+            let is_blank = self.entries.values().all(|entry| entry.record.is_none());
+            self.told_before = Some(if is_blank { self.status_files.generations_told() } else { BTreeMap::new() });
+        }
         let remembered = self.entries.values().filter_map(|entry| Some((&entry.name, entry.record.as_ref()?)));
         let known: Remembered<'_> = remembered.collect();
         let intake = super::intake::intake(snapshot, &known);
@@ -129,10 +134,6 @@ impl<E: Engine> Core<E> {
         let answers = self.reach == Reach::Answers;
         for (name, declared) in &intake.declared {
             let mut entry = self.entries.remove(name).unwrap_or_else(|| Entry::new(name.clone(), None));
-            if entry.record.is_none() && entry.declared.is_none() {
-                // Before anything else is told: should the store have been lost, status files know of generations.
-                entry.told_before = self.status_files.generations_told(&declared.manifest);
-            }
             let was_refused = entry.refused.take().is_some();
             let was_held = entry.held.take().is_some();
             if was_refused || was_held {
@@ -141,7 +142,7 @@ impl<E: Engine> Core<E> {
             let moved = entry.declared.as_ref().is_some_and(|before| before.directory != declared.directory);
             entry.declared = Some(declared.clone());
             if entry.record.is_none() && answers {
-                let record = self.begin_life(name, declared, &entry.told_before, now, changes);
+                let record = self.begin_life(name, declared, now, changes);
                 entry.record = Some(record);
                 changes.is_to_be_durable = true;
                 changes.touch(name);
@@ -153,22 +154,14 @@ impl<E: Engine> Core<E> {
     }
 
     /// The record of a workspace that is not remembered: taken over from its container where there is one, else new.
-    fn begin_life(
-        &mut self,
-        name: &Name,
-        declared: &Declared,
-        told: &[(Uid, u64)],
-        now: Moment,
-        changes: &mut Changes,
-    ) -> Record {
+    fn begin_life(&mut self, name: &Name, declared: &Declared, now: Moment, changes: &mut Changes) -> Record {
         let (uid, generation) = match self.adopted(name) {
             Some(Adopted { uid, generation, hash }) => {
                 let message = format!("existing container taken over by its labels, UID {uid}");
                 changes.occurrences.push((name.clone(), Occurrence::normal(EventReason::Adopted, message)));
                 let same = hash.as_deref() == Some(self.template(declared, &uid, generation).as_str());
                 // What was changed in place has a generation that no label tells, but a status does.
-                let told =
-                    told.iter().filter(|(of, _)| *of == uid).map(|(_, generation)| *generation).max().unwrap_or(0);
+                let told = self.told_before.as_ref().and_then(|told| told.get(&uid)).copied().unwrap_or(0);
                 (uid, if same && told <= generation { generation } else { generation.max(told) + 1 })
             }
             None => (self.new_uid(now), 1),

@@ -9,7 +9,7 @@ mod names;
 mod timeless;
 mod walk;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -181,11 +181,10 @@ impl StatusFiles {
         place.replace(found.identity).is_some_and(|before| before != found.identity)
     }
 
-    /// The observed generations that the status file of a manifest tells, by UID; none where there is no such file.
-    pub fn generations_told(&self, manifest: &str) -> Vec<(Uid, u64)> {
-        let documents = self.path_of(manifest).ok().and_then(|path| self.read(&path).ok()).unwrap_or_default();
-        let told = |document: WorkspaceStatus| Some((document.metadata.uid?, document.status.observed_generation));
-        documents.into_iter().filter_map(told).collect()
+    /// The observed generations that all status files tell, by UID.
+    pub fn generations_told(&self) -> BTreeMap<Uid, u64> {
+        let documents = self.read_all().unwrap_or_default().into_iter().filter_map(|found| found.status.ok());
+        documents.filter_map(|it| Some((it.metadata.uid?, it.status.observed_generation))).collect()
     }
 
     /// The manifests of status files that an earlier run left behind: those not in `known`, where the file is Wharf's,

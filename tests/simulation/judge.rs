@@ -85,6 +85,8 @@ struct Bench {
     archived: BTreeMap<String, Instant>,
     is_readable: bool,
     confirmed: BTreeSet<String>,
+    /// When a person last did something to a workspace's container.
+    meddled: BTreeMap<String, Instant>,
     burst: (Instant, u64),
     parsed: u64,
 }
@@ -112,6 +114,7 @@ impl Judge {
             archived: BTreeMap::new(),
             is_readable: true,
             confirmed: BTreeSet::new(),
+            meddled: BTreeMap::new(),
             burst: (now, 0),
             parsed: 0,
         };
@@ -224,7 +227,9 @@ impl Judge {
 
     /// A person changed the workspace or its container: what failed before is no sign of a hot loop.
     pub fn excuse(&self, name: &str) {
-        self.bench().failures.remove(name);
+        let mut bench = self.bench();
+        bench.meddled.insert(name.to_owned(), Instant::now());
+        bench.failures.remove(name);
     }
 }
 
@@ -427,7 +432,9 @@ impl Bench {
             || record.as_ref().is_some_and(|record| {
                 record.deletion.is_none() && record.workspace.spec.state == DesiredState::Archived
             });
-        if !is_replaced && !is_archived {
+        // A person may have taken the other one away at this moment.
+        let is_meddled = self.meddled.get(name).is_some_and(|at| at.elapsed() < Duration::from_secs(1));
+        if !is_replaced && !is_archived && !is_meddled {
             self.deletion(parsed.as_ref(), &container.name);
         }
     }

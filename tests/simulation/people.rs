@@ -50,6 +50,7 @@ impl World {
     }
 
     pub fn stranger(&mut self, name: &str, kind: Stranger) {
+        self.judge.excuse(name);
         let Some(ours) = self.container_of(name) else { return };
         let person = self.stage.engine.outside();
         self.made += 1;

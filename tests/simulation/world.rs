@@ -261,7 +261,13 @@ impl World {
             What::Copy { name } => self.copy(name),
             What::Move { name } => self.move_file(name),
             What::LoseSource { how } => self.lose_source(*how),
-            What::RestoreSource => self.restore_source(),
+            What::RestoreSource => {
+                if self.lost == Some(Loss::Empty) {
+                    // Long enough to be noticed.
+                    self.pass(Duration::from_millis(2500)).await;
+                }
+                self.restore_source();
+            }
             What::Confirm => self.confirm(),
             What::Person { name, deed } => self.person(name, *deed),
             What::Stranger { name, kind } => self.stranger(name, *kind),
