@@ -253,6 +253,12 @@ impl Entry {
         self.retry_at = Some(now.after(self.delay(attempts)));
     }
 
+    /// Puts the next attempt off, if it would come before this time.
+    pub(super) fn retry_not_before(&mut self, time: Instant, now: Moment) {
+        let put_off = now.after(time.saturating_duration_since(now.instant));
+        self.retry_at = self.retry_at.map(|at| if at.instant < put_off.instant { put_off } else { at });
+    }
+
     /// Notes that an attempt found nothing wrong; returns the failures that it ends.
     pub(super) fn note_success(&mut self) -> Option<Failures> {
         self.retry_at = None;

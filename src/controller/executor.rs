@@ -111,6 +111,14 @@ impl Failure {
         names && matches!(&self.error, ExecutionError::Engine(EngineError::Conflict { .. }))
     }
 
+    /// The image whose registry was asked too often.
+    pub(super) fn too_early_pull(&self) -> Option<&ImageReference> {
+        match (&self.step.as_ref()?.action, &self.error) {
+            (Action::Pull(image), ExecutionError::Engine(EngineError::Busy { .. })) => Some(image),
+            _ => None,
+        }
+    }
+
     /// The container that could not be started because its network is gone.
     pub(super) fn lost_network_of(&self) -> Option<String> {
         match (&self.step.as_ref()?.action, &self.error) {

@@ -219,6 +219,9 @@ impl<E: Engine> Core<E> {
             return;
         }
         entry.note_failure(failure, now);
+        if let Some(end) = failure.too_early_pull().and_then(|image| self.tools.images.paused_until(image)) {
+            entry.retry_not_before(end, now);
+        }
         if let Some(retry) = entry.retry_at {
             self.queue.add(name, retry.instant);
         }

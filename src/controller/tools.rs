@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::disk::Disk;
@@ -122,6 +124,21 @@ impl Place {
 pub(super) struct Images {
     present: Mutex<BTreeSet<ImageReference>>,
     turns: Mutex<BTreeMap<ImageReference, Arc<tokio::sync::Mutex<()>>>>,
+    /// Registries that were asked too often, by host.
+    pauses: Mutex<BTreeMap<String, Pause>>,
+}
+
+/// How long a registry is left alone at first, and at most.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+
+/// A registry is left alone: whose image it is does not matter to it.
+#[derive(Clone, Debug)]
+struct Pause {
+    end: Instant,
+    length: Duration,
+    /// The registry's words.
+    message: String,
 }
 
 impl Images {
@@ -163,9 +180,44 @@ impl Images {
         if !always && locked(&self.present).contains(image) {
             return Ok(());
         }
-        engine.pull(image, progress).await?;
+        self.heed_pause(image)?;
+        let pulled = engine.pull(image, progress).await;
+        self.note_answer(image, &pulled);
+        pulled?;
         locked(&self.present).insert(image.clone());
         Ok(())
+    }
+
+    /// Until when the registry of an image is left alone, if it is.
+    pub(super) fn paused_until(&self, image: &ImageReference) -> Option<Instant> {
+        locked(&self.pauses).get(image.registry()).map(|pause| pause.end)
+    }
+
+    /// What the registry said last, for as long as it is not to be asked again.
+    fn heed_pause(&self, image: &ImageReference) -> Result<(), EngineError> {
+        match locked(&self.pauses).get(image.registry()) {
+            Some(pause) if pause.end > Instant::now() => {
+                Err(EngineError::Busy { operation: format!("pull image {image}"), message: pause.message.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn note_answer(&self, image: &ImageReference, answer: &Result<(), EngineError>) {
+        let (mut pauses, now) = (locked(&self.pauses), Instant::now());
+        match answer {
+            Ok(()) => drop(pauses.remove(image.registry())),
+            Err(EngineError::Busy { message, .. }) => {
+                let before = pauses.get(image.registry());
+                // Several pulls that were under way together are one reason to wait, not several.
+                if before.is_none_or(|pause| pause.end <= now) {
+                    let length = before.map_or(SHORTEST_PAUSE, |pause| (pause.length * 2).min(LONGEST_PAUSE));
+                    let pause = Pause { end: now + length, length, message: message.clone() };
+                    pauses.insert(image.registry().to_owned(), pause);
+                }
+            }
+            Err(_) => {}
+        }
     }
 
     /// An image turned out to be gone.

@@ -74,7 +74,15 @@ pub enum EngineError {
         /// The engine's words.
         message: String,
     },
-    /// The registry refuses or fails: not found, not authorised, too many requests, unreachable.
+    /// The registry answers that it was asked too often; it is to be left alone for a while, whatever the image.
+    #[error("{operation}: {message}")]
+    Busy {
+        /// The call and its object.
+        operation: String,
+        /// The engine's words.
+        message: String,
+    },
+    /// The registry refuses or fails: not found, not authorised, unreachable.
     #[error("{operation}: {message}")]
     Registry {
         /// The call and its object.
@@ -93,10 +101,20 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// What a registry said, in the engine's words: only these tell that it was asked too often.
+    pub(super) fn of_registry(operation: String, message: String) -> Self {
+        let words = message.to_ascii_lowercase();
+        if words.contains("toomanyrequests") || words.contains("429 too many requests") {
+            Self::Busy { operation, message }
+        } else {
+            Self::Registry { operation, message }
+        }
+    }
+
     /// The class under which users see the error.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Registry { .. } => ErrorClass::Network,
+            Self::Registry { .. } | Self::Busy { .. } => ErrorClass::Network,
             Self::Failed { message, .. } if message.contains("no space left on device") => ErrorClass::Storage,
             _ => ErrorClass::Engine,
         }
@@ -111,6 +129,7 @@ impl EngineError {
             | Self::OutcomeUnknown { message, .. }
             | Self::Invalid { message, .. }
             | Self::Registry { message, .. }
+            | Self::Busy { message, .. }
             | Self::Failed { message, .. } => message,
         }
     }

@@ -76,6 +76,12 @@ impl ImageReference {
         &self.0
     }
 
+    /// The host of the registry, `docker.io` unless the reference names one.
+    pub fn registry(&self) -> &str {
+        let host = self.as_str().split_once('/').map(|(first, _)| first);
+        host.filter(|host| host.contains(['.', ':']) || *host == "localhost").unwrap_or("docker.io")
+    }
+
     /// Repository and tag (or digest), as a pull asks for them. Without either, the tag is `latest`: a pull without a
     /// tag would fetch every tag of the repository.
     pub fn repository_and_tag(&self) -> (&str, &str) {
@@ -226,6 +232,20 @@ textual!(Capability, "Capability", "capability", { "type": "string" });
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_registry_is_named_or_the_usual_one() {
+        for (text, host) in [
+            ("debian:12", "docker.io"),
+            ("team/tool", "docker.io"),
+            ("ghcr.io/team/tool:1", "ghcr.io"),
+            ("localhost/tool", "localhost"),
+            ("10.0.0.1:5000/tool", "10.0.0.1:5000"),
+        ] {
+            let image: ImageReference = text.parse().expect("a reference");
+            assert_eq!(image.registry(), host, "{text}");
+        }
+    }
 
     #[test]
     fn image_references() {

@@ -112,6 +112,28 @@ async fn an_image_that_the_registry_refuses_holds_back_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_registry_that_was_asked_too_often_is_left_alone_by_all() {
+    const BUSY: [&str; 3] = ["busy.test/a:1", "busy.test/b:1", "busy.test/c:1"];
+    let mut rig = Rig::new();
+    for (name, reference) in ["a", "b", "c"].into_iter().zip(BUSY) {
+        let image = reference.parse().expect("a reference");
+        rig.engine.outside().refuse_pull(&image, "toomanyrequests: rate limit exceeded");
+        rig.declare(name, &format!("image: '{reference}'"));
+    }
+    rig.declare("other", "image: 'other.test/a:1'");
+    rig.start();
+    rig.until_ready(&["other"]).await;
+    rig.pass(Duration::from_secs(100)).await;
+    let pulls = rig.times_of(Operation::Pull, 0);
+    // Once each in a round; pauses of 1, 2, 4, … s leave room for seven rounds.
+    assert!((6..=22).contains(&pulls.len()), "{pulls:?}");
+    for reference in BUSY {
+        rig.engine.outside().push(&reference.parse().expect("a reference"));
+    }
+    rig.until_ready(&["a", "b", "c"]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_image_that_may_not_be_pulled_is_waited_for() {
     let mut rig = Rig::new();
     rig.declare("box", "image: debian:12, imagePullPolicy: Never");

@@ -112,7 +112,7 @@ async fn a_pull_takes_time_and_tells_how_far_it_is() {
 
     engine.outside().refuse_pull(&image(), "toomanyrequests: slow down");
     let error = engine.pull(&image(), &|_| {}).await.expect_err("refused");
-    assert!(matches!(error, EngineError::Registry { .. }), "{error:?}");
+    assert!(matches!(error, EngineError::Busy { .. }), "{error:?}");
     assert!(engine.outside().remove_image(&image()));
     assert_eq!(engine.image(&image()).await, Ok(None));
 }

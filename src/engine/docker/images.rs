@@ -55,10 +55,10 @@ impl Docker {
     fn pull_failed(&self, call: &Call, error: Error) -> EngineError {
         match self.failed(call, error) {
             EngineError::Failed { operation, message } if !message.contains("no space left on device") => {
-                EngineError::Registry { operation, message }
+                EngineError::of_registry(operation, message)
             }
             EngineError::NotFound { operation, message, .. } | EngineError::Conflict { operation, message } => {
-                EngineError::Registry { operation, message }
+                EngineError::of_registry(operation, message)
             }
             other => other,
         }

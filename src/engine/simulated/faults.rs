@@ -27,7 +27,7 @@ impl Refusal {
             Self::NotFound(object, message) => EngineError::NotFound { operation, object, message },
             Self::Conflict(message) => EngineError::Conflict { operation, message },
             Self::Invalid(message) => EngineError::Invalid { operation, message },
-            Self::Registry(message) => EngineError::Registry { operation, message },
+            Self::Registry(message) => EngineError::of_registry(operation, message),
             Self::Failed(message) => EngineError::Failed { operation, message },
         }
     }
