@@ -77,9 +77,9 @@ impl Step {
 
 /// Runs the program until everything has settled; with a boundary, it ends there. Returns whether it came to its end.
 fn settle(world: &World, variable: Option<(&str, &str)>) -> bool {
-    let status = world.run_once(variable);
+    let (status, log) = world.run_once(variable);
     let may_end = variable.is_some_and(|(name, _)| name == "WHARF_CRASH_AT");
-    assert!(status.code() == Some(0) || (may_end && status.code().is_none()), "{variable:?}: {status}");
+    assert!(status.code() == Some(0) || (may_end && status.code().is_none()), "{variable:?}: {status}\n{log}");
     status.success()
 }
 

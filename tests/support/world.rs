@@ -167,11 +167,12 @@ impl World {
         Outcome { code, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    /// Runs a controller until everything has settled, or until it ends otherwise, with one more variable in its environment.
-    pub fn run_once(&self, variable: Option<(&str, &str)>) -> ExitStatus {
+    /// Runs a controller until everything has settled, or until it ends otherwise, with one more variable in its environment. Returns
+    /// how it ended, and its log.
+    pub fn run_once(&self, variable: Option<(&str, &str)>) -> (ExitStatus, String) {
         let mut command = self.command("run", &["--once", "--once-timeout", "60s"]);
-        command.envs(variable).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().expect("the program starts")
+        let output = command.envs(variable).stdin(Stdio::null()).output().expect("the program starts");
+        (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     /// What the engine has of this instance, a line each, without what is another thing in each world.
