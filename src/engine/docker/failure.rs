@@ -88,6 +88,10 @@ impl Call {
         let object = missing(message).unwrap_or(self.object);
         let message = self.told(message);
         match status {
+            // Of several networks with one name none can be used; making sure of it leaves one.
+            _ if message.starts_with("network ") && message.contains(" is ambiguous") => {
+                EngineError::NotFound { operation, object: ObjectKind::Network, message }
+            }
             // The engine was replaced by one that speaks another version; the next call asks again.
             400 if message.contains("client version") => self.unavailable(endpoint, message),
             // The directory can appear without any change of the request.
@@ -190,6 +194,7 @@ mod tests {
             (404, "No such container: x", "NotFound Container"),
             (404, "No such image: x:1", "NotFound Image"),
             (404, "network x not found", "NotFound Network"),
+            (400, "network x is ambiguous (2 matches found on name)", "NotFound Network"),
             (409, "Conflict. The container name \"/x\" is already in use", "Conflict"),
             (500, "driver failed programming external connectivity: port is already allocated", "Failed"),
             (503, "", "Failed"),

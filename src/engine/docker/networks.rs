@@ -57,16 +57,34 @@ impl Docker {
     /// Whether the instance has a network of this name; a conflict when only others have one.
     async fn is_there(&self, call: &Call, name: &str, instance: &str) -> Result<bool, EngineError> {
         let named = self.networks_named(call, name).await?;
-        if named.iter().any(|network| belongs_to(network, instance)) {
+        let (own, others): (Vec<_>, Vec<_>) = named.into_iter().partition(|network| belongs_to(network, instance));
+        if !own.is_empty() {
+            self.keep_one(call, own).await?;
             return Ok(true);
         }
-        match named.first() {
+        match others.first() {
             None => Ok(false),
             Some(_) => Err(EngineError::Conflict {
                 operation: call.operation.clone(),
                 message: format!("a network with this name exists that does not belong to instance `{instance}`"),
             }),
         }
+    }
+
+    /// A process that ends while it makes a network, and the next one that makes it, too, may both succeed; then no container can be
+    /// started on either. The oldest stays.
+    async fn keep_one(&self, call: &Call, mut own: Vec<Network>) -> Result<(), EngineError> {
+        own.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
+        for surplus in own.into_iter().skip(1) {
+            let id = surplus.id.unwrap_or_default();
+            let removed = self.run(call, patience::SLOW, self.client.remove_network(super::safe(call, &id)?)).await;
+            match gone_is_done(removed) {
+                // Somebody's container is on it.
+                Ok(()) | Err(EngineError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The engine's filter also finds names that merely contain what is asked for.
