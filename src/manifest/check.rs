@@ -67,7 +67,7 @@ fn check_mapping(shape: &Shape, pairs: &[(Node, Node)], at: Position, path: Path
         let place = Path::Field(&path, name);
         let help = match field.shape.choices.as_slice() {
             [only] => format!("add `{name}: {}`", only.text),
-            _ => format!("add it; `wharf explain {}` describes it", place.explained()),
+            _ => format!("add it; {}", report.described(place)),
         };
         report.add(at, place, format!("the required field {} is missing", place.quoted()), help);
     }

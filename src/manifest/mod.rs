@@ -13,9 +13,11 @@
 //! names of fields, and values only where the schema gives them a `format` or an enumeration: a free text may be a secret.
 
 mod check;
+mod configuration;
 mod explain;
 mod mentioned;
 mod parse;
+mod remove;
 mod report;
 mod rules;
 mod schema;
@@ -24,8 +26,10 @@ mod suggest;
 
 use std::collections::BTreeSet;
 
+pub use configuration::{Configuration, parse_webhooks};
 pub use explain::{ExplainError, Explanation, FieldSummary, explain};
 pub use parse::{MAX_BYTES, parse};
+pub use remove::{Removal, RemoveError, without};
 pub use schema::schemas;
 
 use crate::model::{Name, Workspace};

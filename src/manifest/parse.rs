@@ -32,7 +32,8 @@ pub fn parse(file: &str, bytes: &[u8]) -> Manifest {
     manifest
 }
 
-fn nodes(file: &str, bytes: &[u8]) -> Result<Vec<Node>, Diagnostic> {
+/// The documents of a file: its size, encoding and syntax are as they have to be.
+pub(super) fn nodes(file: &str, bytes: &[u8]) -> Result<Vec<Node>, Diagnostic> {
     let whole = |at: Position, message: String, help: &str| Diagnostic {
         file: file.to_owned(),
         line: at.line,

@@ -8,15 +8,34 @@ use crate::yaml::Position;
 /// Nobody corrects more than this at once, and a hostile file must not cost more than it is worth.
 const LIMIT: usize = 100;
 
+/// The schema of manifests.
+const MANIFEST: &str = "workspace";
+
 /// What is wrong with one document.
 pub(super) struct Report<'a> {
     file: &'a str,
+    schema: &'static str,
     found: Vec<Diagnostic>,
 }
 
 impl<'a> Report<'a> {
+    /// Of a document of a manifest.
     pub fn new(file: &'a str) -> Self {
-        Self { file, found: Vec::new() }
+        Self::of(file, MANIFEST)
+    }
+
+    /// Of a document with the schema of that name.
+    pub fn of(file: &'a str, schema: &'static str) -> Self {
+        Self { file, schema, found: Vec::new() }
+    }
+
+    /// The command that tells what a field is for.
+    pub fn described(&self, place: Path<'_>) -> String {
+        if self.schema == MANIFEST {
+            format!("`wharf explain {}` describes it", place.explained())
+        } else {
+            format!("`wharf schema {}` describes it", self.schema)
+        }
     }
 
     /// `help` is what would be right; empty where that is not known, or said already.

@@ -3,6 +3,8 @@
 //! Each rule reads only the part of the document it is about, and leaves a part that does not have its form to the
 //! check of the form. So all errors of a document are found at once.
 
+mod monitoring;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -33,6 +35,7 @@ pub(super) fn check(document: &Node, report: &mut Report<'_>) {
     times(spec, report);
     delays(spec, report);
     memory(spec, report);
+    monitoring::check(spec, report);
     dependencies(document, spec, report);
 }
 
@@ -57,10 +60,15 @@ impl Item<'_> {
 
 /// The items of a list that are mappings; others are left to the check of the form.
 fn items<'a>(spec: &'a Node, field: &str) -> Vec<Item<'a>> {
-    let nodes = spec.get(field).map_or(&[][..], Node::items).iter().enumerate();
+    items_below(spec, field, "spec")
+}
+
+/// The same for a list that is not directly in the spec: `path` is where its parent is.
+fn items_below<'a>(parent: &'a Node, field: &str, path: &str) -> Vec<Item<'a>> {
+    let nodes = parent.get(field).map_or(&[][..], Node::items).iter().enumerate();
     nodes
         .filter(|(_, node)| matches!(node.value, Value::Mapping(_)))
-        .map(|(index, node)| Item { path: format!("spec.{field}[{index}]"), node })
+        .map(|(index, node)| Item { path: format!("{path}.{field}[{index}]"), node })
         .collect()
 }
 

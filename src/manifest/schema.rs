@@ -1,9 +1,11 @@
-//! The JSON Schemas of manifests and status files, generated from the model's types and their docstrings.
+//! The JSON Schemas of manifests, status files and configuration, generated from the model's types and their docstrings.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
+use crate::model::schema::rename_duration;
+use crate::model::webhook::WebhooksFile;
 use crate::model::{Workspace, WorkspaceStatus};
 
 /// File names and contents of the published schemas (JSON Schema 2020-12), as `wharf schema --write` writes them.
@@ -11,6 +13,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
         ("workspace.schema.json", published("workspace", workspace())),
         ("workspace-status.schema.json", published("workspace-status", workspace_status())),
+        ("webhooks.schema.json", published("webhooks", webhooks())),
     ]
 }
 
@@ -24,6 +27,11 @@ pub(super) fn workspace_status() -> Value {
     generate::<WorkspaceStatus>(SchemaSettings::draft2020_12().for_serialize())
 }
 
+/// Of a file of webhooks: what may be written.
+pub(super) fn webhooks() -> Value {
+    generate::<WebhooksFile>(SchemaSettings::draft2020_12().for_deserialize())
+}
+
 fn generate<T: JsonSchema>(settings: SchemaSettings) -> Value {
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
@@ -35,21 +43,4 @@ fn published(name: &str, mut schema: Value) -> Value {
         schema.insert("$id".to_owned(), json!(format!("urn:wharf:v1:{name}")));
     }
     schema
-}
-
-/// JSON Schema's own `duration` is that of ISO 8601 (`PT10S`): a validator that knows it would refuse `10s`.
-fn rename_duration(schema: &mut Value) {
-    match schema {
-        Value::Object(object) => {
-            for (key, value) in object.iter_mut() {
-                if key == "format" && value == "duration" {
-                    *value = json!("wharf-duration");
-                } else {
-                    rename_duration(value);
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(rename_duration),
-        _ => {}
-    }
 }

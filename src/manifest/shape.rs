@@ -79,6 +79,12 @@ pub(super) fn status() -> &'static Shape {
     SHAPE.get_or_init(|| compile_root(&schema::workspace_status()))
 }
 
+/// Of a file of webhooks.
+pub(super) fn webhooks() -> &'static Shape {
+    static SHAPE: OnceLock<Shape> = OnceLock::new();
+    SHAPE.get_or_init(|| compile_root(&schema::webhooks()))
+}
+
 impl Shape {
     /// Whether the schema lists the fields, so that all others are mistakes.
     pub fn is_closed(&self) -> bool {
@@ -229,7 +235,7 @@ mod tests {
 
     #[test]
     fn every_word_of_the_schemas_is_understood() {
-        for schema in [schema::workspace(), schema::workspace_status()] {
+        for schema in [schema::workspace(), schema::workspace_status(), schema::webhooks()] {
             each_schema(&schema, &mut |schema| {
                 let words = schema.as_object().expect("a schema is an object");
                 for word in words.keys().filter(|word| *word != "type") {

@@ -2,18 +2,25 @@
 //!
 //! Nothing here acts, reads a clock or a file. The documentation of the fields is the documentation users see.
 
+pub mod batch;
 pub mod event;
 pub mod hash;
 pub mod labels;
+pub mod metrics;
 pub mod name;
+pub mod nearest;
 pub mod period;
 pub mod quantity;
 pub mod random;
 pub mod reference;
+pub mod schema;
+pub mod selector;
 pub mod spec;
+pub mod statistics;
 pub mod status;
 mod text;
 pub mod time;
+pub mod webhook;
 
 pub use event::EventRecord;
 pub use name::{Instance, Name, Uid};
@@ -34,6 +41,7 @@ pub fn check_format(format: &str, text: &str) -> Option<Result<(), String>> {
         "memory-quantity" => parsed::<quantity::Memory>(text),
         "image-reference" => parsed::<reference::ImageReference>(text),
         "absolute-path" => parsed::<reference::AbsolutePath>(text),
+        "level" => parsed::<spec::Level>(text),
         "capability" => parsed::<reference::Capability>(text),
         "ip-address" => text.parse::<std::net::IpAddr>().map(drop).map_err(|_| {
             format!("`{}` is not an IP address: use one such as `127.0.0.1` or `::1`", text.escape_debug())

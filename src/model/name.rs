@@ -32,6 +32,9 @@ fn shown(text: &str) -> String {
 }
 
 impl Name {
+    /// What is a name, as a regular expression of JSON Schema.
+    pub const PATTERN: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -94,7 +97,8 @@ impl fmt::Display for Uid {
 }
 
 /// The name of one controller on one engine: objects without its label are somebody else's.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Instance(Name);
 
 impl Instance {

@@ -3,13 +3,14 @@
 //! Never holds an environment value, a secret, or a manifest's text.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::event::EventRecord;
 use super::name::Uid;
-use super::spec::ApiVersion;
+use super::spec::{ApiVersion, DesiredState, ThresholdMetric};
 use super::time::Time;
 
 /// One document of a status file.
@@ -66,8 +67,11 @@ pub struct Status {
     pub observed_generation: u64,
     /// The state in one line for people.
     pub summary: String,
-    /// The answers to four questions; every type is always present, in this order: Accepted, Reconciled, Ready, Held.
+    /// The answers to five questions; every type is always present, in this order: Accepted, Reconciled, Ready, Held, Alerting.
     pub conditions: Vec<Condition>,
+    /// What was asked for by command and is in force until the manifest changes, or `wharf resume`. Absent when nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested: Option<Requested>,
     /// The container, as last observed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<ContainerStatus>,
@@ -77,6 +81,12 @@ pub struct Status {
     /// The last thing done to the workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_action: Option<LastAction>,
+    /// What it uses, refreshed at most once a minute and only when it has changed noticeably. Absent while nothing is measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<StatusMetrics>,
+    /// Thresholds of `spec.monitoring` that are exceeded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<Alert>,
     /// The last ten events, newest first.
     #[serde(default)]
     pub events: Vec<EventRecord>,
@@ -114,6 +124,8 @@ pub enum ConditionType {
     Ready,
     /// Is an action deliberately not taken?
     Held,
+    /// Is a threshold of `spec.monitoring` exceeded?
+    Alerting,
 }
 
 /// The answer to a question about a workspace.
@@ -188,6 +200,10 @@ pub enum Reason {
     PolicyDenied,
     /// Held: the source cannot be read completely.
     SourceLost,
+    /// Alerting: no threshold is exceeded, or there is none.
+    NoAlert,
+    /// Alerting: a threshold is exceeded.
+    ThresholdExceeded,
 }
 
 impl std::fmt::Display for Reason {
@@ -250,6 +266,62 @@ pub struct ContainerStatus {
     /// Its published ports, such as `127.0.0.1:18080->8080/tcp`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<String>,
+}
+
+/// What was asked for by command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Requested {
+    /// Counts instead of the manifest's `state`. Absent when the manifest's counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<DesiredState>,
+    /// Whether a restart was asked for and has not come about yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restart: bool,
+    /// When.
+    pub time: Time,
+}
+
+/// A threshold that is exceeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Alert {
+    /// What the threshold is about.
+    pub metric: ThresholdMetric,
+    /// The level, as in the manifest.
+    pub above: String,
+    /// Since when the value has been above it.
+    pub since: Time,
+}
+
+/// What a workspace uses, in numbers that do not change with every breath.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusMetrics {
+    /// Processor use in percent of one core.
+    pub cpu_percent: u64,
+    /// Memory in use, in bytes.
+    pub memory_bytes: u64,
+    /// The limit of memory in bytes; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_limit_bytes: Option<u64>,
+    /// Bytes received since the container's start.
+    pub network_rx_bytes: u64,
+    /// Bytes sent since the container's start.
+    pub network_tx_bytes: u64,
+    /// Bytes read from block devices since the container's start.
+    pub block_read_bytes: u64,
+    /// Bytes written to block devices since the container's start.
+    pub block_write_bytes: u64,
+    /// Processes and threads.
+    pub pids: u64,
+    /// Failures and deaths in this life of the workspace.
+    pub error_count: u64,
+    /// When the last of them was. Absent when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error_time: Option<Time>,
+    /// When it was measured.
+    pub time: Time,
 }
 
 /// The engine's word for a container's state.
@@ -343,22 +415,35 @@ pub struct LastError {
     pub time: Time,
 }
 
-/// What kind of failure.
+/// What kind of failure, which says how it is tried again: as `recovery.backoff` says, but no sooner than in [`ErrorClass::least_delay`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub enum ErrorClass {
-    /// The container engine.
+    /// The container engine. The first retry follows at once.
     Engine,
-    /// The network or a registry.
+    /// The network or a registry. Tried again after 1s at the earliest: registries count requests.
     Network,
-    /// Disks and files.
+    /// Disks and files. Tried again after 5s at the earliest: a full disk is not freed in a moment.
     Storage,
-    /// The manifest.
+    /// The manifest asks for what the engine refuses. Tried again when the manifest changes.
     Manifest,
-    /// The host's policy.
+    /// The host's policy. Tried again when the manifest or the policy changes.
     Policy,
-    /// A defect in Wharf.
+    /// A defect in Wharf. Tried again after 10s at the earliest: it is likely to repeat itself.
     Internal,
+}
+
+impl ErrorClass {
+    /// How long to wait at least before what failed is tried again; `None`: time alone leads to no other attempt.
+    pub const fn least_delay(self) -> Option<Duration> {
+        match self {
+            Self::Engine => Some(Duration::ZERO),
+            Self::Network => Some(Duration::from_secs(1)),
+            Self::Storage => Some(Duration::from_secs(5)),
+            Self::Internal => Some(Duration::from_secs(10)),
+            Self::Manifest | Self::Policy => None,
+        }
+    }
 }
 
 /// The last thing done to the workspace.

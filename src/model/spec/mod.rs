@@ -4,6 +4,7 @@
 //! Defaults are filled in while parsing, so two manifests that mean the same are equal values.
 
 mod lifecycle;
+mod monitoring;
 mod network;
 mod security;
 mod storage;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use lifecycle::{Backoff, DeletionPolicy, DesiredState, Fallback, HealthCheck, PullPolicy, Recovery};
+pub use monitoring::{InvalidLevel, Level, Monitoring, Threshold, ThresholdMetric};
 pub use network::{Network, NetworkMode, Port, Protocol};
 pub use security::{Capabilities, Resources, SeccompProfile, Security};
 pub use storage::{Project, Tmpfs, VolumeMount, VolumeSource};
@@ -126,6 +128,9 @@ pub struct WorkspaceSpec {
     /// What to do when the container dies, is unhealthy, or an action fails.
     #[serde(default)]
     pub recovery: Recovery,
+    /// How closely its use of resources is watched, and what to raise alerts for.
+    #[serde(default, skip_serializing_if = "Monitoring::is_default")]
+    pub monitoring: Monitoring,
     /// How long the container has between the stop signal and being killed. Default `10s`.
     #[serde(default = "default_grace")]
     pub stop_grace_period: Period,
