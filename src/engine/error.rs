@@ -115,6 +115,7 @@ impl EngineError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Registry { .. } | Self::Busy { .. } => ErrorClass::Network,
+            Self::Invalid { .. } => ErrorClass::Manifest,
             Self::Failed { message, .. } if message.contains("no space left on device") => ErrorClass::Storage,
             _ => ErrorClass::Engine,
         }
@@ -136,7 +137,7 @@ impl EngineError {
 
     /// Whether the same request would be refused again, so that only a change of the manifest helps.
     pub fn is_terminal(&self) -> bool {
-        matches!(self, Self::Invalid { .. })
+        self.class().least_delay().is_none()
     }
 
     /// Whether the whole engine, rather than one object, seems to be the trouble.

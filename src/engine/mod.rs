@@ -2,22 +2,29 @@
 //!
 //! Two implementations: [`docker`] and [`simulated`]. The same conformance bodies run on both (`tests/conformance`).
 
+pub mod console;
 pub mod container;
 pub mod docker;
 pub mod error;
 pub mod network;
 pub mod observed;
+mod shared;
 pub mod simulated;
+pub mod survey;
 
 use std::future::Future;
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 
+pub use console::{Chunk, Console, ExecOptions, Execution, Input, LogOptions, OutputStream, TerminalSize};
 pub use container::{ContainerSpec, EnvValue, Limits, Mount, MountSource};
 pub use error::{EngineError, ObjectKind};
 pub use network::NetworkSpec;
-pub use observed::{Change, ContainerDetail, ContainerSummary, EngineEvent, EngineInfo, PullProgress, VolumeSummary};
+pub use observed::{
+    Change, ContainerDetail, ContainerSummary, EngineEvent, EngineInfo, PullProgress, Stats, VolumeSummary,
+};
+pub use survey::{DescribedCheck, DescribedMount, DescribedSource, Description, NetworkSummary, Survey};
 
 use crate::model::Instance;
 use crate::model::reference::ImageReference;
@@ -35,6 +42,10 @@ pub trait Engine: Send + Sync + 'static {
 
     /// One container in full. `NotFound` when it is gone.
     fn inspect(&self, id: &str) -> impl Future<Output = Result<ContainerDetail, EngineError>> + Send;
+
+    /// One reading of what a container uses, taken now. `Conflict` when it does not run (a paused one does), `NotFound` when it
+    /// is gone. Takes up to a second on engines that read all containers together once a second: ask for several at once.
+    fn stats(&self, id: &str) -> impl Future<Output = Result<Stats, EngineError>> + Send;
 
     /// The container that holds a name, whoever owns it. `NotFound` when none does.
     fn find_by_name(&self, name: &str) -> impl Future<Output = Result<ContainerDetail, EngineError>> + Send;

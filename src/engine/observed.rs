@@ -82,6 +82,33 @@ pub struct ContainerDetail {
     pub ports: Vec<String>,
 }
 
+/// One reading of what a container uses. Counters grow from its start on and begin anew at the next one; what a process used that
+/// has ended stays counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// When it was read, by the engine's clock.
+    pub time: Timestamp,
+    /// Processor time of all processes, in nanoseconds, summed over processors.
+    pub cpu_nanos: u64,
+    /// How many processors the engine's machine has in use.
+    pub online_cpus: u32,
+    /// Memory in use, in bytes, without the part of the page cache that the kernel would give up first: as `docker stats` counts it.
+    pub memory_bytes: u64,
+    /// How much memory it may use, in bytes: its limit, or else the memory of the engine's machine. `None` when the engine does
+    /// not tell.
+    pub memory_limit_bytes: Option<u64>,
+    /// Bytes received on all its networks, loopback not counted.
+    pub network_rx_bytes: u64,
+    /// Bytes sent on all its networks, loopback not counted.
+    pub network_tx_bytes: u64,
+    /// Bytes read from block devices: what the page cache answers is not counted.
+    pub block_read_bytes: u64,
+    /// Bytes written to block devices.
+    pub block_write_bytes: u64,
+    /// Processes and threads.
+    pub pids: u64,
+}
+
 /// A named volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeSummary {

@@ -3,17 +3,23 @@
 //! - `request` turns Wharf's terms into requests, and `answer` turns answers into Wharf's terms; both are pure.
 //! - `transport` carries them, `failure` sorts what can go wrong, `hidden` keeps environments out of it, and `patience` says how
 //!   long a call may take.
+//! - `console` holds what people see of a container, and `multiplex` takes its streams apart.
+//! - `survey` finds networks with their containers, and how somebody else made a container.
 //! - The API version is negotiated by the first call, and again after the engine was lost. No connection is made before.
 
 mod answer;
+mod console;
 mod endpoint;
 mod events;
 mod failure;
 mod hidden;
 mod images;
+mod multiplex;
 mod networks;
 mod patience;
 mod request;
+mod stats;
+mod survey;
 mod transport;
 mod volumes;
 
@@ -37,7 +43,7 @@ use self::failure::Call;
 use self::transport::{Transport, encoded};
 use super::{
     ContainerDetail, ContainerSpec, ContainerSummary, Engine, EngineError, EngineEvent, EngineInfo, Limits,
-    NetworkSpec, ObjectKind, PullProgress, VolumeSummary,
+    NetworkSpec, ObjectKind, PullProgress, Stats, VolumeSummary,
 };
 use crate::model::reference::ImageReference;
 use crate::model::{Instance, labels};
@@ -54,6 +60,11 @@ pub struct Docker {
 }
 
 impl Docker {
+    /// Whether host paths, and the kernel's files, mean the same to the engine and to this process.
+    pub fn is_local(&self) -> bool {
+        self.transport.endpoint().is_local()
+    }
+
     /// An engine at `host` (`unix:///…` or `tcp://…`), else at `DOCKER_HOST`, else at the usual socket. Nothing is connected
     /// yet: the engine may come and go later.
     pub fn connect(host: Option<&str>) -> Result<Self, ConnectError> {
@@ -185,6 +196,10 @@ impl Engine for Docker {
 
     async fn inspect(&self, id: &str) -> Result<ContainerDetail, EngineError> {
         self.inspect_any(&Call::on("inspect", id), id).await
+    }
+
+    async fn stats(&self, id: &str) -> Result<Stats, EngineError> {
+        self.read_stats(id).await
     }
 
     async fn find_by_name(&self, name: &str) -> Result<ContainerDetail, EngineError> {

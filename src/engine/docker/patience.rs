@@ -21,3 +21,9 @@ pub(super) const OTHERS_REMOVAL_LOOK: Duration = Duration::from_millis(50);
 /// How far back events are replayed when subscribing: the engine answers a moment before it listens to itself, and its
 /// clock may differ a little.
 pub(super) const REPLAY: Duration = Duration::from_secs(1);
+
+/// How long the engine may take to know a command that it has begun to start, how long to note the end of one whose output has
+/// ended, and how often it is asked.
+pub(super) const EXEC_BEGINS: Duration = Duration::from_secs(1);
+pub(super) const EXEC_ENDS: Duration = Duration::from_secs(5);
+pub(super) const EXEC_LOOK: Duration = Duration::from_millis(20);

@@ -13,8 +13,9 @@ use bollard::errors::Error;
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, Response, Uri};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
+use hyper::upgrade::Upgraded;
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -102,6 +103,30 @@ impl Transport {
         refused(self.send(request).await?).await
     }
 
+    /// A request of our own that is answered by something.
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Error> {
+        let response = self.open(Method::POST, path, Some(body)).await?;
+        let body = response.into_body().collect().await?.to_bytes();
+        Ok(serde_json::from_slice(&body)?)
+    }
+
+    /// A request after which the connection is no longer HTTP, and belongs to both sides.
+    pub(super) async fn upgrade(&self, path: &str, body: &impl Serialize) -> Result<Upgraded, Error> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(CONTENT_TYPE, "application/json")
+            .header(CONNECTION, "Upgrade")
+            .header(UPGRADE, "tcp")
+            .body(bollard::body_full(Bytes::from(serde_json::to_vec(body)?)))?;
+        let response = self.send(request).await?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(hyper::upgrade::on(response).await?);
+        }
+        refused(response).await?;
+        Err(io::Error::new(io::ErrorKind::InvalidData, "the engine does not hand over the connection").into())
+    }
+
     /// A read of our own.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let response = self.open::<()>(Method::GET, path, None).await?;
@@ -117,7 +142,7 @@ where
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // Its errors also come out of the request or the body, where somebody waits for them.
-    tokio::spawn(async move { drop(connection.await) });
+    tokio::spawn(async move { drop(connection.with_upgrades().await) });
     Ok(sender.send_request(request).await?)
 }
 

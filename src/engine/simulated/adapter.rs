@@ -13,7 +13,7 @@ use super::transport::{ENDPOINT, Permit, Trouble};
 use super::world::World;
 use crate::engine::{
     ContainerDetail, ContainerSpec, ContainerSummary, Engine, EngineError, EngineEvent, EngineInfo, Limits,
-    NetworkSpec, PullProgress, VolumeSummary,
+    NetworkSpec, PullProgress, Stats, VolumeSummary,
 };
 use crate::model::Instance;
 use crate::model::reference::ImageReference;
@@ -48,6 +48,15 @@ impl Engine for Simulated {
         self.call(Operation::Inspect, id, move |world| {
             check_name(&own)?;
             world.get(&own).map(|container| container.detail(&world.clock))
+        })
+        .await
+    }
+
+    async fn stats(&self, id: &str) -> Result<Stats, EngineError> {
+        let own = id.to_owned();
+        self.call(Operation::Stats, id, move |world| {
+            check_name(&own)?;
+            world.get(&own)?.stats(&world.clock)
         })
         .await
     }
@@ -280,7 +289,7 @@ impl Simulated {
 
 /// Docker's rule for names of containers, networks and volumes, which IDs also follow.
 /// Source: moby `daemon/names/names.go`.
-fn check_name(name: &str) -> Result<(), Refusal> {
+pub(super) fn check_name(name: &str) -> Result<(), Refusal> {
     let mut bytes = name.bytes();
     let fine = bytes.next().is_some_and(|first| first.is_ascii_alphanumeric())
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));

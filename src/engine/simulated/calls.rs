@@ -15,6 +15,8 @@ pub enum Operation {
     List,
     /// `inspect`.
     Inspect,
+    /// `stats`.
+    Stats,
     /// `find_by_name`.
     FindByName,
     /// `create`.
@@ -45,6 +47,18 @@ pub enum Operation {
     RemoveVolume,
     /// `events`.
     Events,
+    /// `logs`.
+    Logs,
+    /// `exec`.
+    Exec,
+    /// `resize`.
+    Resize,
+    /// `exit_code`.
+    ExitCode,
+    /// `networks`.
+    Networks,
+    /// `describe`.
+    Describe,
 }
 
 impl Operation {
@@ -54,6 +68,7 @@ impl Operation {
             Self::Info => "info",
             Self::List => "list",
             Self::Inspect => "inspect",
+            Self::Stats => "stats",
             Self::FindByName => "find",
             Self::Create => "create",
             Self::Start => "start",
@@ -69,6 +84,12 @@ impl Operation {
             Self::Volumes => "volumes",
             Self::RemoveVolume => "remove-volume",
             Self::Events => "events",
+            Self::Logs => "logs",
+            Self::Exec => "exec",
+            Self::Resize => "resize",
+            Self::ExitCode => "exit-code",
+            Self::Networks => "networks",
+            Self::Describe => "describe",
         }
     }
 
@@ -76,7 +97,19 @@ impl Operation {
     pub const fn is_mutation(self) -> bool {
         !matches!(
             self,
-            Self::Info | Self::List | Self::Inspect | Self::FindByName | Self::Image | Self::Volumes | Self::Events
+            Self::Info
+                | Self::List
+                | Self::Inspect
+                | Self::Stats
+                | Self::FindByName
+                | Self::Image
+                | Self::Volumes
+                | Self::Events
+                | Self::Logs
+                | Self::Resize
+                | Self::ExitCode
+                | Self::Networks
+                | Self::Describe
         )
     }
 
@@ -86,8 +119,14 @@ impl Operation {
             Self::Info => "ask the engine who it is".to_owned(),
             Self::List => "list containers".to_owned(),
             Self::Volumes => "list volumes".to_owned(),
+            Self::Networks => "list networks".to_owned(),
             Self::Events => "follow events".to_owned(),
             Self::FindByName => format!("find container {object}"),
+            Self::Stats => format!("read the resource use of container {object}"),
+            Self::Logs => format!("read the logs of container {object}"),
+            Self::Exec => format!("run a command in container {object}"),
+            Self::Resize => "tell a command the size of its terminal".to_owned(),
+            Self::ExitCode => "ask how a command ended".to_owned(),
             Self::Image => format!("inspect image {object}"),
             Self::Pull => format!("pull image {object}"),
             Self::EnsureNetwork => format!("create network {object}"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Clock;
+use super::console::Entry;
 use super::process::Behaviour;
 use super::resources::{Binding, Place, Places};
 use crate::engine::{ContainerDetail, ContainerSpec, ContainerSummary, Limits, MountSource};
@@ -44,8 +45,14 @@ pub(super) struct Container {
     pub(super) run: u64,
     /// Grows when the health monitor begins or ends, likewise.
     pub(super) watch: u64,
+    /// When its process was frozen, while it is.
+    pub(super) frozen_at: Option<Duration>,
+    /// How long it was frozen before in the present run.
+    pub(super) frozen_for: Duration,
     /// The exit that its process reached while it was frozen.
     pub(super) frozen_exit: Option<i64>,
+    /// What it wrote and, in the present run, will write, oldest first.
+    pub(super) log: Vec<Entry>,
     /// When the present run ends by itself or by a stop that is under way.
     pub(super) ends_at: Option<Duration>,
 }
@@ -75,7 +82,10 @@ impl Container {
             behaviour: Behaviour::default(),
             run: 0,
             watch: 0,
+            frozen_at: None,
+            frozen_for: Duration::ZERO,
             frozen_exit: None,
+            log: Vec::new(),
             ends_at: None,
         }
     }

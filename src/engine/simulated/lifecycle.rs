@@ -115,6 +115,8 @@ impl World {
             container.restart_delay = Some(FIRST_RESTART);
             container.error.clear();
             container.started_at = Some(now);
+            (container.frozen_at, container.frozen_for) = (None, Duration::ZERO);
+            container.begin_log(now, &behaviour.says);
             container.behaviour = behaviour;
             container.health = container.spec.health_check.as_ref().map(|_| Health::Starting);
             container.ends_at = ends.map(|(at, _)| at);
@@ -200,6 +202,7 @@ impl World {
             container.state = if restarts { ContainerState::Restarting } else { ContainerState::Exited };
             (container.exit_code, container.finished_at) = (Some(code), Some(now));
             (container.frozen_exit, container.ends_at) = (None, None);
+            container.end_log(now);
             container.run += 1;
             end_watch(container);
             container.run
@@ -240,8 +243,10 @@ impl World {
             let why = if container.state == ContainerState::Paused { "already paused" } else { "not running" };
             return Err(Refusal::Conflict(format!("Container {} is {why}", container.id)));
         }
+        let now = self.clock.now();
         self.change(serial, |container| {
             container.state = ContainerState::Paused;
+            container.frozen_at = Some(now);
             end_watch(container);
         });
         self.publish(serial, Change::Paused);
@@ -258,8 +263,11 @@ impl World {
 
     /// Thaws a process; one whose time came meanwhile ends.
     pub(super) fn resume(&mut self, serial: u64) {
+        let now = self.clock.now();
         let overdue = self.change(serial, |container| {
             container.state = ContainerState::Running;
+            container.frozen_for +=
+                container.frozen_at.take().map_or(Duration::ZERO, |since| now.saturating_sub(since));
             (container.run, container.frozen_exit.take())
         });
         self.publish(serial, Change::Unpaused);

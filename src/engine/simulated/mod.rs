@@ -7,8 +7,9 @@
 //! | file | holds |
 //! |---|---|
 //! | `world`, `lifecycle`, `container` | the state and its transitions, as seen on Docker 20.10 |
+//! | `console` | what people see of a container |
 //! | `resources` | images, networks, volumes, ports of the host |
-//! | `process` | what containers do once they run |
+//! | `process`, `load` | what containers do once they run, and what they use for it |
 //! | `clock`, `timers` | time, and what is due |
 //! | `feed`, `subscription` | events on their way to subscribers |
 //! | `faults`, `transport` | what goes wrong, and the way of a call through it |
@@ -19,14 +20,17 @@ mod adapter;
 mod audit;
 mod calls;
 mod clock;
+mod console;
 mod container;
 mod faults;
 mod feed;
 mod lifecycle;
+mod load;
 mod outside;
 mod process;
 mod resources;
 mod subscription;
+mod survey;
 mod timers;
 mod transport;
 mod violations;
@@ -41,7 +45,7 @@ pub use calls::{Call, Operation};
 pub use faults::{CallRule, EventFault, EventRule, Fault, Refusal, Rule, weather};
 pub use feed::Emitted;
 pub use outside::Outside;
-pub use process::Behaviour;
+pub use process::{Behaviour, Line};
 pub use violations::Violation;
 
 use super::{ContainerDetail, ContainerSpec};

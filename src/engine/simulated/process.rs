@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::ContainerSpec;
+use crate::engine::{ContainerSpec, OutputStream};
 use crate::model::spec::HealthCheck;
 use crate::model::status::Health;
 
@@ -18,8 +18,8 @@ pub(super) const NOT_STARTED: i64 = 128;
 /// What a container's main process does.
 ///
 /// Derived from the container's command, so that manifests show something on `--engine simulated`: `true`, `false`,
-/// `exit N` and `sleep N` (also as `sh -c "sleep 2; exit 3"`) do what they say, a program under `/nonexistent` fails to start,
-/// and anything else runs for ever. Tests can set another one for a workspace.
+/// `exit N`, `sleep N` and `echo WORDS` (also as `sh -c "echo done >&2; sleep 2; exit 3"`) do what they say, a program under
+/// `/nonexistent` fails to start, and anything else runs for ever. Tests can set another one for a workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behaviour {
     /// How long it runs, and with which code it exits; `None`: for ever.
@@ -30,12 +30,17 @@ pub struct Behaviour {
     pub healthy: bool,
     /// Why it cannot be started at all.
     pub refuses_start: Option<String>,
+    /// The lines that it writes, each with the time after its start, in this order.
+    pub says: Vec<Line>,
 }
+
+/// A line that a process writes: how long after its start, where to, and the text without its end.
+pub type Line = (Duration, OutputStream, String);
 
 impl Default for Behaviour {
     /// Runs for ever, healthy, and ends at once when told to.
     fn default() -> Self {
-        Self { ends: None, obeys_stop: Some(Duration::ZERO), healthy: true, refuses_start: None }
+        Self { ends: None, obeys_stop: Some(Duration::ZERO), healthy: true, refuses_start: None, says: Vec::new() }
     }
 }
 
@@ -68,18 +73,18 @@ impl Behaviour {
     /// What the command of a container does.
     pub(super) fn of(spec: &ContainerSpec) -> Self {
         let words: Vec<&str> = spec.command.iter().chain(&spec.args).map(String::as_str).collect();
-        let (ends, obeys) = run(&words);
+        let Course { ends, obeys, says } = Course::of(&words);
         let missing = words.first().filter(|program| program.starts_with("/nonexistent"));
         let healthy = spec.health_check.as_ref().is_none_or(|check| {
             let words: Vec<&str> = check.command.iter().map(String::as_str).collect();
-            !matches!(run(&words).0, Some((_, code)) if code != 0)
+            !matches!(Course::of(&words).ends, Some((_, code)) if code != 0)
         });
         let refuses_start = missing.map(|program| {
             format!(
                 "OCI runtime create failed: exec: \"{program}\": stat {program}: no such file or directory: unknown"
             )
         });
-        Self { ends, obeys_stop: obeys.then_some(Duration::ZERO), healthy, refuses_start }
+        Self { ends, obeys_stop: obeys.then_some(Duration::ZERO), healthy, refuses_start, says }
     }
 
     /// When after the start (or the end of a pause) the health check decides, and how. Probes run at multiples of the
@@ -96,33 +101,71 @@ impl Behaviour {
     }
 }
 
-/// When a command ends and with which code, and whether it ends on the stop signal.
-fn run(words: &[&str]) -> (Option<(Duration, i64)>, bool) {
-    let statements: Vec<Vec<&str>> = match words {
+/// What a command does.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Course {
+    /// When it ends and with which code; `None`: never.
+    pub(super) ends: Option<(Duration, i64)>,
+    /// Whether it ends on the stop signal.
+    obeys: bool,
+    /// What it writes.
+    pub(super) says: Vec<Line>,
+}
+
+impl Course {
+    pub(super) fn of(words: &[&str]) -> Self {
+        let statements = statements(words);
+        let (mut elapsed, mut code, mut sleeps, mut says) = (Duration::ZERO, 0, false, Vec::new());
+        for statement in &statements {
+            match (program(statement[0]), statement.get(1)) {
+                ("true", _) => code = 0,
+                ("false", _) => code = 1,
+                ("echo", _) => {
+                    code = 0;
+                    let (stream, text) = echo(&statement[1..]);
+                    says.push((elapsed, stream, text));
+                }
+                ("exit", status) => {
+                    let status = status.and_then(|status| status.parse().ok()).unwrap_or(code);
+                    return Self { ends: Some((elapsed, status)), obeys: true, says };
+                }
+                ("sleep", Some(length)) => {
+                    sleeps = true;
+                    code = 0;
+                    let Some(length) = sleep_length(length) else { return Self { ends: None, obeys: false, says } };
+                    elapsed = elapsed.saturating_add(length);
+                }
+                _ => return Self { ends: None, obeys: !sleeps, says },
+            }
+        }
+        let ends = if statements.is_empty() { None } else { Some((elapsed, code)) };
+        Self { ends, obeys: ends.is_none() || !sleeps, says }
+    }
+
+    /// Whether there is such a program on a simulated machine.
+    pub(super) fn exists(program_path: &str) -> bool {
+        ["true", "false", "echo", "sleep", "sh", "cat"].contains(&program(program_path))
+    }
+}
+
+/// The commands of a script, or the only one, each with at least one word.
+fn statements<'a>(words: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let mut statements: Vec<Vec<&str>> = match words {
         [shell, "-c", script, ..] if program(shell).ends_with("sh") => {
             script.split([';', '\n']).map(|statement| statement.split_whitespace().collect()).collect()
         }
         _ => vec![words.to_vec()],
     };
-    let (mut elapsed, mut code, mut sleeps) = (Duration::ZERO, 0, false);
-    for statement in statements.iter().filter(|statement| !statement.is_empty()) {
-        match (program(statement[0]), statement.get(1)) {
-            ("true", _) => code = 0,
-            ("false", _) => code = 1,
-            ("exit", status) => {
-                let status = status.and_then(|status| status.parse().ok()).unwrap_or(code);
-                return (Some((elapsed, status)), true);
-            }
-            ("sleep", Some(length)) => {
-                sleeps = true;
-                code = 0;
-                let Some(length) = sleep_length(length) else { return (None, false) };
-                elapsed = elapsed.saturating_add(length);
-            }
-            _ => return (None, !sleeps),
-        }
+    statements.retain(|statement| !statement.is_empty());
+    statements
+}
+
+/// The words of `echo`, and where they go.
+fn echo(words: &[&str]) -> (OutputStream, String) {
+    match words {
+        [words @ .., ">&2"] => (OutputStream::Stderr, words.join(" ")),
+        words => (OutputStream::Stdout, words.join(" ")),
     }
-    if statements.iter().all(Vec::is_empty) { (None, true) } else { (Some((elapsed, code)), !sleeps) }
 }
 
 fn program(path: &str) -> &str {
@@ -157,9 +200,21 @@ mod tests {
             (vec!["/bin/sh", "-c", "sleep 2; exit 3"], (Some((seconds(2), 3)), true)),
             (vec!["sh", "-c", "exit 7"], (Some((seconds(0), 7)), true)),
             (vec!["sh", "-c", "sleep 1; ./serve"], (None, false)),
+            (vec!["sh", "-c", " ; "], (None, true)),
         ] {
-            assert_eq!(run(&words), expected, "{words:?}");
+            let course = Course::of(&words);
+            assert_eq!((course.ends, course.obeys), expected, "{words:?}");
         }
+    }
+
+    #[test]
+    fn commands_say_what_they_say() {
+        let course = Course::of(&["sh", "-c", "echo one two; sleep 2; echo three >&2; exit 3; echo four"]);
+        let expected = [
+            (Duration::ZERO, OutputStream::Stdout, "one two".to_owned()),
+            (Duration::from_secs(2), OutputStream::Stderr, "three".to_owned()),
+        ];
+        assert_eq!((course.says, course.ends), (expected.to_vec(), Some((Duration::from_secs(2), 3))));
     }
 
     #[test]

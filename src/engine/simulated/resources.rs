@@ -217,6 +217,12 @@ impl Networks {
         self.all.keys().filter(|name| *name != BRIDGE).cloned().collect()
     }
 
+    /// Those that carry the label of `instance`.
+    pub(super) fn of_instance(&self, instance: &str) -> impl Iterator<Item = (&String, &BTreeMap<String, String>)> {
+        let ours = move |network: &Network| network.labels.get(labels::INSTANCE).is_some_and(|own| own == instance);
+        self.all.iter().filter(move |(_, network)| ours(network)).map(|(name, network)| (name, &network.labels))
+    }
+
     /// Gives a process an address on each of these networks, or on none of them. [`NO_NETWORK`] has no addresses.
     pub(super) fn join_all(&mut self, places: &Places) -> Result<Places, Refusal> {
         let mut joined = Places::new();

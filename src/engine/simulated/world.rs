@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::calls::{Call, Journal};
 use super::clock::Clock;
+use super::console::Executions;
 use super::container::Container;
 use super::faults::{Faults, Refusal};
 use super::feed::{Emitted, Feed};
@@ -41,6 +42,8 @@ pub(super) struct World {
     pub(super) events: Journal<Emitted>,
     pub(super) mutations: u64,
     pub(super) violations: Vec<Violation>,
+    /// Commands that people run in containers.
+    pub(super) executions: Executions,
     /// What tests said about workspaces, by name.
     pub(super) scripts: BTreeMap<String, Behaviour>,
     /// Rows as they were before the last changes, newest last; kept only while a fault needs them.
@@ -111,6 +114,7 @@ impl World {
             events: Journal::new(),
             mutations: 0,
             violations: Vec::new(),
+            executions: Executions::default(),
             scripts: BTreeMap::new(),
             history: VecDeque::new(),
             ids: Random::new(seed, 3),

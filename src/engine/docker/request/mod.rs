@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, ContainerUpdateBody, EndpointSettings, HealthConfig, HostConfig, Mount as DockerMount,
-    MountTmpfsOptions, MountType, MountVolumeOptions, NetworkCreateRequest, NetworkingConfig, PortBinding,
-    RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, ContainerUpdateBody, EndpointSettings, ExecConfig, ExecStartConfig, HealthConfig, HostConfig,
+    Mount as DockerMount, MountTmpfsOptions, MountType, MountVolumeOptions, NetworkCreateRequest, NetworkingConfig,
+    PortBinding, RestartPolicy, RestartPolicyNameEnum,
 };
 use secrecy::ExposeSecret;
 
 use crate::engine::container::Attachment;
-use crate::engine::{ContainerSpec, EnvValue, Limits, Mount, MountSource, NetworkSpec};
+use crate::engine::{ContainerSpec, EnvValue, ExecOptions, Limits, Mount, MountSource, NetworkSpec};
 use crate::model::quantity::{Cpu, Memory};
 use crate::model::reference::Capability;
 use crate::model::spec::{HealthCheck, Port, SeccompProfile};
@@ -40,6 +40,30 @@ pub(super) fn create(spec: &ContainerSpec) -> Result<ContainerCreateBody, String
         networking_config: spec.network.as_ref().map(attachment),
         ..ContainerCreateBody::default()
     })
+}
+
+/// The body of `POST /containers/{id}/exec`.
+pub(super) fn exec(options: &ExecOptions) -> ExecConfig {
+    ExecConfig {
+        attach_stdin: Some(options.interactive),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        tty: Some(options.tty),
+        cmd: Some(options.command.clone()),
+        user: options.user.clone(),
+        working_dir: options.working_dir.clone(),
+        detach_keys: Some(NO_DETACHING.to_owned()),
+        ..ExecConfig::default()
+    }
+}
+
+/// The engine holds back what could begin these keys, and has no word for none at all. Its own, ctrl-p and ctrl-q, would swallow
+/// what shells and editors use all the time.
+const NO_DETACHING: &str = "ctrl-^,ctrl-_,ctrl-^,ctrl-_,ctrl-^,ctrl-_";
+
+/// The body of `POST /exec/{id}/start`.
+pub(super) fn start_exec(tty: bool) -> ExecStartConfig {
+    ExecStartConfig { detach: Some(false), tty: Some(tty), ..ExecStartConfig::default() }
 }
 
 /// What the engine takes for "no limit" of processes.
