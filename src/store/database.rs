@@ -18,9 +18,6 @@ use super::error::is_full;
 use super::format::{Acknowledged, Format};
 use super::medium::{Changes, Database, Pair, corrupt};
 
-/// Far more than the records of a thousand workspaces; sled's default is 1 GiB.
-const CACHE_BYTES: u64 = 16 << 20;
-
 /// What may be lost of unacknowledged writes when the process is killed.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
@@ -54,17 +51,24 @@ impl SledDatabase {
 
     /// Opens the database of a prepared directory. The caller holds the state directory's lock (or the directory is
     /// a private copy).
-    pub(super) fn open(directory: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open(directory: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         remove_poison(directory)?;
         let config = sled::Config::new()
             .path(directory)
-            .cache_capacity(CACHE_BYTES)
+            .cache_capacity(cache_bytes)
             .use_compression(false)
             .flush_every_ms(u64::try_from(FLUSH_EVERY.as_millis()).ok());
         let db = open_patiently(&config).map_err(|error| convert(directory, "open", error))?;
         let database = Self { directory: directory.into(), db, acknowledged: Acknowledged::open(directory)? };
         database.check_acknowledged()?;
         Ok(database)
+    }
+
+    fn pair(&self, entry: sled::Result<(sled::IVec, sled::IVec)>) -> Pair {
+        match entry {
+            Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
+            Err(error) => Err(convert(&self.directory, "read", error)),
+        }
     }
 
     fn check_acknowledged(&self) -> Result<(), StoreError> {
@@ -108,10 +112,11 @@ impl Database for SledDatabase {
     }
 
     fn scan(&self, prefix: &[u8]) -> Box<dyn DoubleEndedIterator<Item = Pair> + '_> {
-        Box::new(self.db.scan_prefix(prefix).map(|entry| match entry {
-            Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
-            Err(error) => Err(convert(&self.directory, "read", error)),
-        }))
+        Box::new(self.db.scan_prefix(prefix).map(|entry| self.pair(entry)))
+    }
+
+    fn range(&self, from: &[u8], to: &[u8]) -> Box<dyn DoubleEndedIterator<Item = Pair> + '_> {
+        Box::new(self.db.range(from..to).map(|entry| self.pair(entry)))
     }
 }
 

@@ -3,10 +3,13 @@
 //! | key | value |
 //! |---|---|
 //! | `r/<name>` | a [`Record`] |
-//! | `e/<sequence, 8 bytes, big endian>/<name>` | an [`EventRecord`]; so keys sort by time of the last occurrence |
+//! | `e/<sequence, 8 bytes, big endian>/<name>` | an [`EventRecord`]; so keys sort by time of the last occurrence. Without a name: about all |
+//! | `b/<id>` | a [`Batch`](crate::model::batch::Batch) without its items |
+//! | `b/<id>/<index, 4 bytes, big endian>` | a [`BatchItem`](crate::model::batch::BatchItem) |
+//! | `s/<uid>/<tier, 1 byte><time, 8 bytes, sortable>` | a record of a series: bytes of whoever put it there |
 //! | `m/flush` | the number of the last flush, 8 bytes, big endian |
 //!
-//! A value is one byte, the version of its form, and JSON. Fields that are added later have defaults, so that what
+//! The value of a record or an event is one byte, the version of its form, and JSON. Fields that are added later have defaults, so that what
 //! is stored today stays readable without a migration.
 
 use crate::model::{EventRecord, Name};
@@ -15,6 +18,8 @@ use super::Record;
 
 pub(super) const RECORDS: &[u8] = b"r/";
 pub(super) const EVENTS: &[u8] = b"e/";
+pub(super) const BATCHES: &[u8] = b"b/";
+pub(super) const SERIES: &[u8] = b"s/";
 pub(super) const FLUSH: &[u8] = b"m/flush";
 
 /// The first byte of every record and event.
@@ -33,15 +38,17 @@ pub(super) fn record_key(name: &Name) -> Vec<u8> {
     [RECORDS, name.as_str().as_bytes()].concat()
 }
 
-pub(super) fn event_key(sequence: u64, name: &Name) -> Vec<u8> {
-    [EVENTS, &sequence.to_be_bytes(), b"/", name.as_str().as_bytes()].concat()
+pub(super) fn event_key(sequence: u64, workspace: Option<&Name>) -> Vec<u8> {
+    let name = workspace.map_or("", Name::as_str);
+    [EVENTS, &sequence.to_be_bytes(), b"/", name.as_bytes()].concat()
 }
 
 /// The sequence number and the workspace of an event's key.
-pub(super) fn parse_event_key(key: &[u8]) -> Option<(u64, Name)> {
+pub(super) fn parse_event_key(key: &[u8]) -> Option<(u64, Option<Name>)> {
     let (sequence, rest) = key.strip_prefix(EVENTS)?.split_first_chunk::<8>()?;
     let name = std::str::from_utf8(rest.strip_prefix(b"/")?).ok()?;
-    Some((u64::from_be_bytes(*sequence), name.parse().ok()?))
+    let workspace = if name.is_empty() { None } else { Some(name.parse().ok()?) };
+    Some((u64::from_be_bytes(*sequence), workspace))
 }
 
 /// A record or an event as it is stored.
@@ -55,7 +62,7 @@ pub(super) fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
-fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Undecodable> {
+pub(super) fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Undecodable> {
     match bytes.split_first() {
         Some((&VERSION, json)) => {
             serde_json::from_slice(json).map_err(|error| Undecodable::Damaged(without_values(&error)))

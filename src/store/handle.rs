@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::batches::{batch_item_key, batch_key, head_of, read_batches};
 use super::copy;
 use super::encoding::{encode, record_key};
 use super::events::EventIndex;
@@ -17,8 +18,8 @@ use super::format::Format;
 use super::medium::{Changes, Database, Medium};
 use super::open::{Live, Outcome, open_checked, open_or_begin, read_records};
 use super::{Lock, Record, StoreError};
-use crate::model::event::Occurrence;
-use crate::model::{EventRecord, Name};
+use crate::model::event::{Event, EventFilter, Occurrence};
+use crate::model::{self, Name};
 
 /// How long after a full disk the next attempt is made.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
@@ -119,6 +120,12 @@ impl Store {
         Arc::new(Folder::of(lock.clone()))
     }
 
+    /// What the history of a state directory is kept in: a database of its own, because it is a hundred times as large as the
+    /// records, which are copied to be looked at, and because its damage must cost no more than itself.
+    pub fn history_medium(lock: &Lock) -> Arc<dyn Medium> {
+        Arc::new(Folder::history_of(lock.clone()))
+    }
+
     /// Opens the store that is kept in a medium, or begins one, as [`Self::open`] does.
     pub fn open_on(medium: Arc<dyn Medium>) -> Result<Opened, StoreError> {
         let (Live { database, events, records }, outcome) = open_or_begin(&*medium)?;
@@ -177,7 +184,7 @@ impl Store {
                     news.push((key.clone(), value.clone()));
                 }
             }
-            Ok(news)
+            Ok((news, ()))
         })
     }
 
@@ -188,25 +195,64 @@ impl Store {
         self.apply(&batch)
     }
 
-    /// Logs an event.
+    /// Logs an event about a workspace, or without one about all; returns it as it stands in the log.
     ///
     /// One equal to a recent event of the workspace (see [`DEDUPLICATION_WINDOW`](super::DEDUPLICATION_WINDOW)) counts
     /// that one up and makes it the newest. The oldest events give way beyond
-    /// [`MAX_EVENTS_PER_WORKSPACE`](super::MAX_EVENTS_PER_WORKSPACE) and [`MAX_EVENTS`](super::MAX_EVENTS).
-    pub fn append(&self, name: &Name, occurrence: Occurrence, now: Timestamp) -> Result<(), StoreError> {
+    /// [`MAX_EVENTS_PER_WORKSPACE`](super::MAX_EVENTS_PER_WORKSPACE), [`MAX_EVENTS`](super::MAX_EVENTS) and
+    /// [`MAX_EVENT_AGE`](super::MAX_EVENT_AGE).
+    pub fn append<'a>(
+        &self,
+        workspace: impl Into<Option<&'a Name>>,
+        occurrence: Occurrence,
+        now: Timestamp,
+    ) -> Result<Event, StoreError> {
+        let workspace = workspace.into();
         self.state().write(&*self.shared.medium, |connection| {
-            connection.events.append(&*connection.database, name, occurrence, now)
+            connection.events.append(&*connection.database, workspace, occurrence, now)
         })
     }
 
-    /// Up to `limit` events of a workspace, newest first.
-    pub fn events_of(&self, name: &Name, limit: usize) -> Result<Vec<EventRecord>, StoreError> {
-        self.with(|connection| connection.events.of(&*connection.database, name, limit))
+    /// The events that pass a filter, oldest first: with [`EventFilter::after`] the first `limit` after it, else the newest `limit`.
+    pub fn events(&self, filter: &EventFilter, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.with(|connection| connection.events.select(&*connection.database, filter, limit))
     }
 
-    /// Up to `limit` events of all workspaces, newest first.
-    pub fn all_events(&self, limit: usize) -> Result<Vec<(Name, EventRecord)>, StoreError> {
-        self.with(|connection| connection.events.all(&*connection.database, limit))
+    /// The oldest and the newest place in the event log; `None` while it is empty.
+    pub fn event_bounds(&self) -> Result<Option<(u64, u64)>, StoreError> {
+        self.with(|connection| Ok(connection.events.bounds()))
+    }
+
+    /// Remembers a batch as it stands now.
+    pub fn put_batch(&self, batch: &model::batch::Batch) -> Result<(), StoreError> {
+        let items = batch.items.iter().enumerate();
+        let items = items.map(|(index, item)| (batch_item_key(&batch.id, index), Some(encode(item))));
+        self.put(items.chain([head_of(batch)]).collect())
+    }
+
+    /// Remembers a batch as it stands now, apart from its items.
+    pub fn put_batch_head(&self, batch: &model::batch::Batch) -> Result<(), StoreError> {
+        self.put(vec![head_of(batch)])
+    }
+
+    /// Remembers one item of a batch, so that what changes is written and not all that there is.
+    pub fn put_batch_item(&self, id: &str, index: usize, item: &model::batch::BatchItem) -> Result<(), StoreError> {
+        self.put(vec![(batch_item_key(id, index), Some(encode(item)))])
+    }
+
+    /// Forgets a batch of so many items.
+    pub fn forget_batch(&self, id: &str, items: usize) -> Result<(), StoreError> {
+        let items = (0..items).map(|index| (batch_item_key(id, index), None));
+        self.put(items.chain([(batch_key(id), None)]).collect())
+    }
+
+    /// All batches that are remembered, oldest first.
+    pub fn batches(&self) -> Result<Vec<model::batch::Batch>, StoreError> {
+        self.with(|connection| read_batches(&*connection.database))
+    }
+
+    fn put(&self, changes: Changes) -> Result<(), StoreError> {
+        self.change(|_| Ok(changes))
     }
 
     /// Makes all that was written before durable. Called before an intent that destroys something is acted on.
@@ -222,6 +268,19 @@ impl Store {
             state.connection = None;
             state
         })
+    }
+
+    /// Changes the database by what is made from it, as records and events are changed.
+    pub(super) fn change(
+        &self,
+        changes: impl FnOnce(&dyn Database) -> Result<Changes, StoreError>,
+    ) -> Result<(), StoreError> {
+        self.state().write(&*self.shared.medium, |connection| Ok((changes(&*connection.database)?, ())))
+    }
+
+    /// Reads from the database.
+    pub(super) fn look<T>(&self, read: impl FnOnce(&dyn Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.with(|connection| read(&*connection.database))
     }
 
     fn with<T>(&self, read: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -267,19 +326,19 @@ impl State {
         Ok(Connection { database, events })
     }
 
-    fn write(
+    fn write<T>(
         &mut self,
         medium: &dyn Medium,
-        changes: impl FnOnce(&Connection) -> Result<Changes, StoreError>,
-    ) -> Result<(), StoreError> {
-        let written = self.with(medium, |connection| {
-            let changes = changes(connection)?;
+        changes: impl FnOnce(&Connection) -> Result<(Changes, T), StoreError>,
+    ) -> Result<T, StoreError> {
+        let (written, outcome) = self.with(medium, |connection| {
+            let (changes, outcome) = changes(connection)?;
             if changes.is_empty() {
-                return Ok(changes);
+                return Ok((changes, outcome));
             }
             connection.database.write(&changes)?;
             connection.events.apply(&changes);
-            Ok(changes)
+            Ok((changes, outcome))
         })?;
         for (key, value) in written {
             self.pending_bytes += key.len() + value.as_ref().map_or(0, Vec::len);
@@ -289,7 +348,7 @@ impl State {
             // Not this write's failure: it is kept, and the next call meets the error.
             let _ = self.flush(medium);
         }
-        Ok(())
+        Ok(outcome)
     }
 
     fn flush(&mut self, medium: &dyn Medium) -> Result<(), StoreError> {

@@ -59,6 +59,10 @@ pub trait Database: Send {
 
     /// The entries whose keys begin with a prefix, in the order of their keys.
     fn scan(&self, prefix: &[u8]) -> Box<dyn DoubleEndedIterator<Item = Pair> + '_>;
+
+    /// The entries from one key up to another, which is not among them, in the order of their keys; none when the first is not
+    /// less than the second.
+    fn range(&self, from: &[u8], to: &[u8]) -> Box<dyn DoubleEndedIterator<Item = Pair> + '_>;
 }
 
 /// What is there is not what was written.

@@ -11,9 +11,12 @@
 //!                  /db/acknowledged        number of the last acknowledged flush
 //!                  /db/…                   sled's own files
 //!                  /confirmed.json         deletions that a person confirmed and no controller has acted on yet
+//!                  /instance               the instance that a controller ran as here last
 //!                  /db.corrupt-<time>/     databases that were set aside, at most three
+//!                  /history/…              the same for series: much larger, and nothing waits for it
 //! ```
 
+mod batches;
 mod confirmation;
 mod copy;
 mod database;
@@ -24,19 +27,23 @@ mod folder;
 mod format;
 mod handle;
 mod holder;
+mod instance;
 mod lock;
 mod medium;
 mod open;
 mod record;
+mod series;
 pub mod simulated;
 
 pub use confirmation::{confirm, confirmed, forget_confirmed};
 pub use error::StoreError;
-pub use events::{DEDUPLICATION_WINDOW, MAX_EVENTS, MAX_EVENTS_PER_WORKSPACE};
+pub use events::{DEDUPLICATION_WINDOW, MAX_EVENT_AGE, MAX_EVENTS, MAX_EVENTS_PER_WORKSPACE};
 pub use format::Format;
 pub use handle::{Batch, Opened, Scratch, Store};
 pub use holder::Holder;
+pub use instance::{remember_instance, remembered_instance};
 pub use lock::Lock;
 pub use medium::{Changes, Database, Medium, Pair};
 pub use open::Outcome;
-pub use record::{Deletion, Failures, Record};
+pub use record::{Deletion, Failures, Record, RequestedState, RestartRequest};
+pub use series::SeriesBatch;

@@ -1,8 +1,10 @@
 //! What is remembered about one workspace.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::status::{Condition, ContainerStatus, LastAction, LastError};
+use crate::model::spec::DesiredState;
+use crate::model::status::{Alert, Condition, ContainerStatus, LastAction, LastError};
 use crate::model::time::Time;
 use crate::model::{Uid, Workspace};
 
@@ -52,6 +54,64 @@ pub struct Record {
     /// The last thing done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_action: Option<LastAction>,
+    /// A state that was asked for by command: it counts instead of the manifest's until the spec changes or it is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested: Option<RequestedState>,
+    /// A restart that was asked for and has not come about yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<RestartRequest>,
+    /// The request for a restart that came about last: asked again, nothing is to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_restart: Option<String>,
+    /// When a command asked for its deletion last: a manifest that goes missing soon after went because of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_asked: Option<Time>,
+    /// Thresholds that are exceeded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<Alert>,
+    /// Failures and deaths in this life.
+    #[serde(default)]
+    pub errors: u64,
+    /// When the last of them was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error_time: Option<Time>,
+}
+
+impl Record {
+    /// Ends a restart that was asked for, be it that it has come about or that something else was asked for since: the same request is not
+    /// taken again.
+    pub(crate) fn drop_restart(&mut self) {
+        // A start has no name: it must not make a restart be forgotten.
+        if let Some(request) = self.restart.take().filter(|request| !request.id.is_empty()) {
+            self.last_restart = Some(request.id);
+        }
+    }
+}
+
+/// A state that was asked for by command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestedState {
+    /// `Running` or `Stopped`.
+    pub state: DesiredState,
+    /// When.
+    pub time: Time,
+}
+
+/// A restart that was asked for. It has come about when another run is on: so it is not done twice, whatever is interrupted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestartRequest {
+    /// Whose request it is; unique.
+    pub id: String,
+    /// When.
+    pub time: Time,
+    /// The container whose run is to end; not known until a look that began after this was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// When that run began, to the last digit that the engine tells: two runs may begin within one second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
 }
 
 /// A deletion that was decided.
@@ -70,6 +130,9 @@ pub struct Deletion {
 pub struct Failures {
     /// How many in a row.
     pub attempts: u32,
+    /// When the first of them was; not known of those that an older version stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
     /// Whether only a change of the manifest leads to another attempt.
     pub terminal: bool,
     /// Whether what failed was the start of a container that replaces a running one.

@@ -210,6 +210,22 @@ impl Open {
         if vault.opened == self.number { Ok(vault) } else { Err(StoreError::Busy { path: self.medium.path.clone() }) }
     }
 
+    /// What there is from a key on, as long as it is wanted.
+    fn entries(
+        &self,
+        from: (Bound<&[u8]>, Bound<&[u8]>),
+        is_wanted: impl Fn(&[u8]) -> bool,
+    ) -> Box<dyn DoubleEndedIterator<Item = Pair>> {
+        let found: Result<Vec<_>, StoreError> = self.vault().map(|vault| {
+            let entries = vault.visible.range::<[u8], _>(from).take_while(|(key, _)| is_wanted(key));
+            entries.map(|(key, value)| (key.clone(), value.clone())).collect()
+        });
+        match found {
+            Ok(entries) => Box::new(entries.into_iter().map(Ok)),
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        }
+    }
+
     /// The vault, for a write; without space, this handle is of no more use.
     fn vault_with_space(&self) -> Result<MutexGuard<'_, Vault>, StoreError> {
         let mut vault = self.vault()?;
@@ -249,15 +265,11 @@ impl Database for Open {
     }
 
     fn scan(&self, prefix: &[u8]) -> Box<dyn DoubleEndedIterator<Item = Pair> + '_> {
-        let found: Result<Vec<_>, StoreError> = self.vault().map(|vault| {
-            let from = (Bound::Included(prefix), Bound::Unbounded);
-            let entries = vault.visible.range::<[u8], _>(from).take_while(|(key, _)| key.starts_with(prefix));
-            entries.map(|(key, value)| (key.clone(), value.clone())).collect()
-        });
-        match found {
-            Ok(entries) => Box::new(entries.into_iter().map(Ok)),
-            Err(error) => Box::new(std::iter::once(Err(error))),
-        }
+        self.entries((Bound::Included(prefix), Bound::Unbounded), |key| key.starts_with(prefix))
+    }
+
+    fn range(&self, from: &[u8], to: &[u8]) -> Box<dyn DoubleEndedIterator<Item = Pair> + '_> {
+        self.entries((Bound::Included(from), Bound::Unbounded), |key| key < to)
     }
 }
 
