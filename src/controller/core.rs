@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::deletions::Deletions;
 use super::entry::{Entry, Moment};
+use super::handle::Request;
 use super::inbox::{self, Message};
 use super::intake::Slot;
 use super::inventory::Inventory;
@@ -19,6 +20,7 @@ use super::options::Options;
 use super::pass::Report;
 use super::publish::Publisher;
 use super::queue::Queue;
+use super::round::Round;
 use super::tools::Tools;
 use super::{Ending, Input};
 use crate::engine::{ContainerSummary, Engine, EngineError, EngineEvent};
@@ -27,6 +29,7 @@ use crate::plan::Reach;
 use crate::source::Snapshot;
 use crate::status_file::StatusFiles;
 use crate::store::{Store, StoreError};
+use crate::tracker::Counters;
 
 /// How long to wait before an engine that did not answer is asked again, growing with each failure in a row.
 const ASK_AGAIN: [Duration; 4] =
@@ -57,6 +60,8 @@ pub(super) struct Core<E> {
     pub(super) deletions: Deletions,
     /// Deletions that a person confirmed.
     pub(super) confirmed: BTreeSet<Name>,
+    /// Held by whoever takes a document out of the source: two at once, from one file, would bring one of them back.
+    pub(super) removing: Arc<tokio::sync::Mutex<()>>,
     /// To look at; what is written goes through the publisher.
     pub(super) status_files: Arc<StatusFiles>,
     /// The generations that status files of an earlier run told, by UID, where nothing was remembered; `None` before the first reading.
@@ -76,6 +81,12 @@ pub(super) struct Core<E> {
     pub(super) pass_names: BTreeMap<tokio::task::Id, Name>,
     /// To tell a pass under way that what it is for has changed.
     pub(super) revocations: BTreeMap<Name, CancellationToken>,
+    /// When passes under way began.
+    pub(super) begun: BTreeMap<Name, Instant>,
+    /// The comparison of everything that is under way.
+    pub(super) round: Option<Round>,
+    /// What was asked for before the source had been read: a change of a manifest that was made before that does not take it back.
+    pub(super) early_requests: Vec<Request>,
     /// Events about workspaces that were being worked on when they came.
     pub(super) pending_events: BTreeMap<Name, Vec<(EngineEvent, Instant)>>,
     inbox: mpsc::UnboundedReceiver<Message>,
@@ -133,6 +144,7 @@ impl<E: Engine> Core<E> {
             source_lost: None,
             deletions: Deletions::new(options.deletion_settle),
             confirmed: BTreeSet::new(),
+            removing: Arc::default(),
             status_files,
             told_before: None,
             reach: Reach::NotAsked,
@@ -144,6 +156,9 @@ impl<E: Engine> Core<E> {
             passes: JoinSet::new(),
             pass_names: BTreeMap::new(),
             revocations: BTreeMap::new(),
+            begun: BTreeMap::new(),
+            round: None,
+            early_requests: Vec::new(),
             pending_events: BTreeMap::new(),
             inbox,
             outbox,
@@ -167,6 +182,7 @@ impl<E: Engine> Core<E> {
             self.shutdown.clone(),
         );
         let events = tokio::spawn(events);
+        self.counters().started(self.now().wall.into());
         let deadline = Instant::now() + self.options.once_timeout;
         let ending = loop {
             if let Some(ending) = self.settled(deadline) {
@@ -175,6 +191,10 @@ impl<E: Engine> Core<E> {
             if !self.in_possession {
                 break Ending::StateDirectoryLost;
             }
+            self.take_early_requests();
+            self.end_round();
+            self.counters().come_round(self.queue.len(), self.passes.len());
+            self.counters().set_obstacles(self.obstacles());
             let timer = self.next_timer();
             tokio::select! {
                 biased;
@@ -210,6 +230,21 @@ impl<E: Engine> Core<E> {
         Moment { instant: Instant::now(), wall: (self.options.clock)() }
     }
 
+    pub(super) fn counters(&self) -> &Counters {
+        self.options.tracker.counters()
+    }
+
+    /// What keeps everything from being kept as declared, one line each.
+    fn obstacles(&self) -> Vec<String> {
+        let engine = match &self.reach {
+            Reach::Answers => None,
+            Reach::NotAsked => Some("the engine has not answered yet".to_owned()),
+            Reach::Silent(why) => Some(why.clone()),
+        };
+        let unread = self.snapshot.is_none().then(|| "the source has not been read yet".to_owned());
+        engine.into_iter().chain(self.source_lost.clone().or(unread)).collect()
+    }
+
     fn receive(&mut self, message: Message) {
         match message {
             Message::Subscribed => {
@@ -235,6 +270,8 @@ impl<E: Engine> Core<E> {
         let Some(name) = event.labels.get(labels::WORKSPACE).and_then(|text| text.parse::<Name>().ok()) else {
             return;
         };
+        let lag = self.now().wall.duration_since(event.time);
+        self.counters().event_lag(lag.try_into().unwrap_or_default());
         tracing::debug!(workspace = %name, change = ?event.change, container = %event.id, "event");
         if self.queue.is_in_flight(&name) {
             self.pending_events.entry(name).or_default().push((event, received_at));
@@ -249,9 +286,14 @@ impl<E: Engine> Core<E> {
             self.listing.again = true;
             return;
         }
+        self.begin_round();
         self.listing.under_way = true;
         let first = self.reach != Reach::Answers;
         tokio::spawn(inbox::list(Arc::clone(&self.tools), first, self.outbox.clone()));
+    }
+
+    pub(super) const fn is_listing(&self) -> bool {
+        self.listing.under_way
     }
 
     fn list_ended(&mut self, next: Duration) {
@@ -266,6 +308,7 @@ impl<E: Engine> Core<E> {
         self.listing.failures = 0;
         self.list_ended(self.options.resync);
         let was = std::mem::replace(&mut self.reach, Reach::Answers);
+        self.counters().engine_reachable(true);
         self.tools.set_shares_files(local);
         let (queue, now) = (&self.queue, Instant::now());
         let in_flight = |workspace: &str| workspace.parse().is_ok_and(|name| queue.is_in_flight(&name));
@@ -301,6 +344,7 @@ impl<E: Engine> Core<E> {
         tracing::error!("{error}");
         let first = self.reach == Reach::NotAsked;
         self.reach = reach;
+        self.counters().engine_reachable(false);
         self.inventory.distrust();
         if first {
             self.consider_snapshot();

@@ -14,7 +14,10 @@ use super::intake::Declared;
 use super::job::{Before, Death, Job, RestartRule};
 use crate::engine::ContainerDetail;
 use crate::model::spec::{DesiredState, Fallback};
-use crate::model::status::{ConditionStatus, ConditionType, ContainerState, Health, LastError, Reason, RetryStatus};
+use crate::model::status::{
+    ConditionStatus, ConditionType, ContainerState, ErrorClass, Health, LastError, Phase, Reason, Requested,
+    RetryStatus, StatusMetrics,
+};
 use crate::model::{Name, Workspace};
 use crate::plan::{Goal, Observed, Restart, Retry};
 use crate::store::{Failures, Record};
@@ -58,6 +61,14 @@ pub(super) struct Entry {
     pub(super) unsettled: u32,
     /// Whether it was Ready at the last telling.
     pub(super) ready: bool,
+    /// Passes that have ended in this run.
+    pub(super) passes: u64,
+    /// The phase at the last telling in this run.
+    pub(super) phase: Option<Phase>,
+    /// What it uses, as its status says.
+    pub(super) metrics: Option<StatusMetrics>,
+    /// When that was taken over.
+    pub(super) measured_at: Option<Instant>,
 }
 
 /// A point in time: for decisions by the monotonic clock, for people by the wall clock.
@@ -96,12 +107,30 @@ impl Entry {
             unanswered_create: None,
             unsettled: 0,
             ready: false,
+            passes: 0,
+            phase: None,
+            metrics: None,
+            measured_at: None,
         }
     }
 
     /// The spec in force: the last valid one.
     pub(super) fn workspace(&self) -> Option<&Workspace> {
         self.record.as_ref().map(|record| &record.workspace)
+    }
+
+    /// The spec in force, with the state that was asked for instead of the manifest's.
+    pub(super) fn desired(&self) -> Option<Workspace> {
+        let record = self.record.as_ref()?;
+        let mut workspace = record.workspace.clone();
+        if let Some(requested) = record.requested {
+            workspace.spec.state = requested.state;
+        }
+        Some(workspace)
+    }
+
+    pub(super) fn desired_state(record: &Record) -> DesiredState {
+        record.requested.map_or(record.workspace.spec.state, |requested| requested.state)
     }
 
     pub(super) fn is_being_deleted(&self) -> bool {
@@ -127,7 +156,7 @@ impl Entry {
         let record = self.record.as_ref()?;
         Some(Job {
             name: self.name.clone(),
-            workspace: Arc::new(record.workspace.clone()),
+            workspace: Arc::new(self.desired()?),
             uid: record.uid.clone(),
             generation: record.generation,
             manifest: record.manifest.clone(),
@@ -137,6 +166,12 @@ impl Entry {
             name_conflict: self.name_conflict,
             network_lost: self.network_lost.clone(),
             waiting_for,
+            state_asked: record.requested.is_some(),
+            restart_asked: record
+                .restart
+                .as_ref()
+                .and_then(|it| Some(Death { container: it.container.clone()?, time: it.started_at })),
+            restart_to_place: record.restart.as_ref().filter(|it| it.container.is_none()).map(|it| it.id.clone()),
             former_networks,
             retry: self.retry(now),
             restarts: self.restart_rule(now),
@@ -240,8 +275,12 @@ impl Entry {
         let replacement = failure.replacement || before.is_some_and(|failures| failures.replacement);
         // A replacement that never starts would take its predecessor down again and again.
         let given_up = replacement && attempts > record.workspace.spec.recovery.max_retries;
+        let since = before.map_or(Some(now.wall.into()), |failures| failures.since);
+        record.errors = record.errors.saturating_add(1);
+        record.last_error_time = Some(now.wall.into());
         record.failures = Some(Failures {
             attempts,
+            since,
             terminal: failure.error.is_terminal() || given_up,
             replacement,
             last_error: LastError {
@@ -250,7 +289,14 @@ impl Entry {
                 time: now.wall.into(),
             },
         });
-        self.retry_at = Some(now.after(self.delay(attempts)));
+        self.retry_at = Some(now.after(self.retry_delay(failure.error.class(), attempts)));
+    }
+
+    /// How long to wait after so many failures in a row, the last of which was of this class. The longest delay that the workspace allows
+    /// stays the longest.
+    fn retry_delay(&self, class: ErrorClass, failures: u32) -> Duration {
+        let longest = self.workspace().map_or(Duration::MAX, |it| it.spec.recovery.backoff.max.duration());
+        self.delay(failures).max(class.least_delay().unwrap_or_default().min(longest))
     }
 
     /// Puts the next attempt off, if it would come before this time.
@@ -312,7 +358,7 @@ impl Entry {
             }
             return None;
         }
-        if record.stopped_on_purpose || record.workspace.spec.state != DesiredState::Running {
+        if record.stopped_on_purpose || Self::desired_state(record) != DesiredState::Running {
             return None;
         }
         let died = |it: &&ContainerDetail| {
@@ -325,6 +371,8 @@ impl Entry {
             return None;
         }
         self.death = Some((death, now));
+        record.errors = record.errors.saturating_add(1);
+        record.last_error_time = Some(now.wall.into());
         Some(dead.clone())
     }
 
@@ -336,6 +384,18 @@ impl Entry {
     /// Notes that a container was seen to have died before it was acted on.
     pub(super) fn note_death(&mut self, dead: &ContainerDetail, now: Moment) {
         self.death = Some((Death::of(dead), now));
+        if let Some(record) = &mut self.record {
+            record.errors = record.errors.saturating_add(1);
+            record.last_error_time = Some(now.wall.into());
+        }
+    }
+
+    /// What was asked for by command, as a status tells it.
+    pub(super) fn requested_status(&self) -> Option<Requested> {
+        let record = self.record.as_ref()?;
+        let state = record.requested.map(|requested| requested.state);
+        let time = record.requested.map(|it| it.time).or_else(|| record.restart.as_ref().map(|it| it.time))?;
+        Some(Requested { state, restart: record.restart.is_some(), time })
     }
 
     /// What a status says of failures.

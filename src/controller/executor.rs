@@ -69,7 +69,7 @@ impl ExecutionError {
     }
 
     pub(super) fn is_terminal(&self) -> bool {
-        matches!(self, Self::Engine(error) if error.is_terminal())
+        self.class().least_delay().is_none()
     }
 }
 

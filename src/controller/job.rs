@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::inventory::Known;
 use crate::engine::ContainerDetail;
 use crate::model::{Name, Uid, Workspace, labels};
-use crate::plan::{Goal, Origin, Restart, Retry};
+use crate::plan::{Asked, Goal, Origin, Restart, Retry};
 
 /// What a pass is given: a snapshot of what the controller knows, taken when the pass begins.
 #[derive(Clone, Debug)]
@@ -26,6 +26,12 @@ pub(super) struct Job {
     pub(super) name_conflict: bool,
     pub(super) network_lost: Option<String>,
     pub(super) waiting_for: Vec<Name>,
+    /// Whether the workspace's state is one that was asked for, instead of the manifest's.
+    pub(super) state_asked: bool,
+    /// The run that is to end because a restart was asked for.
+    pub(super) restart_asked: Option<Death>,
+    /// The request for a restart of which it is not known yet which run is to end.
+    pub(super) restart_to_place: Option<String>,
     /// Networks of its containers that nobody needs any more.
     pub(super) former_networks: Vec<String>,
     pub(super) retry: Retry,
@@ -61,7 +67,7 @@ pub(super) struct RestartRule {
     pub(super) unused: bool,
 }
 
-/// One end of a container's run, or one spell of bad health.
+/// One run of a container: its end, or one spell of bad health.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Death {
     pub(super) container: String,
@@ -94,6 +100,12 @@ impl RestartRule {
 }
 
 impl Job {
+    /// What was asked for by command, as far as it concerns these containers.
+    pub(super) fn asked(&self, containers: &[ContainerDetail]) -> Asked {
+        let is_to_end = |run: &Death| containers.iter().any(|it| it.id == run.container && it.started_at == run.time);
+        Asked { state: self.state_asked, restart: self.restart_asked.as_ref().is_some_and(is_to_end) }
+    }
+
     pub(super) fn origin(&self) -> Origin<'_> {
         Origin { uid: &self.uid, generation: self.generation, manifest: &self.manifest, directory: &self.directory }
     }

@@ -18,11 +18,13 @@ mod core;
 mod deletions;
 mod entry;
 mod executor;
+mod handle;
 mod inbox;
 mod intake;
 mod inventory;
 mod job;
 mod links;
+mod measured;
 mod memory;
 mod occurrence;
 mod options;
@@ -32,6 +34,9 @@ mod preview;
 mod publish;
 mod queue;
 mod readings;
+mod requests;
+mod round;
+mod rounds;
 mod telling;
 mod tools;
 
@@ -40,12 +45,14 @@ use std::collections::BTreeSet;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use handle::{Handle, Request, RequestError};
 pub use inbox::follow_directory;
 pub use options::{Clock, Options};
 pub use preview::{Preview, PreviewError, WorkspacePreview, preview};
 
 use crate::engine::Engine;
 use crate::model::Name;
+use crate::model::metrics::{AlertChange, Usage};
 use crate::source::Reading;
 use crate::status_file::StatusFiles;
 use crate::store::{Store, StoreError};
@@ -57,6 +64,12 @@ pub enum Input {
     Reading(Reading),
     /// A person confirmed that these workspaces may be deleted.
     Confirmed(BTreeSet<Name>),
+    /// A person or program asks for something; see [`Handle::ask`].
+    Request(Request),
+    /// What workspaces use, for their statuses.
+    Measured(Vec<(Name, Usage)>),
+    /// Thresholds that were passed.
+    Alerts(Vec<(Name, AlertChange)>),
 }
 
 /// How a run ended.

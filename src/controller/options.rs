@@ -7,9 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::disk::{self, Disk};
+use crate::events::Hub;
 use crate::model::{Instance, Name};
 use crate::plan::Scope;
 use crate::plan::guard::MaxDeletes;
+use crate::tracker::Tracker;
 
 /// Tells the wall-clock time. Simulations pass their own; delays never depend on it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -44,6 +46,10 @@ pub struct Options {
     pub once: bool,
     /// With `once`: end after this time even if not settled.
     pub once_timeout: Duration,
+    /// Who is told what happens.
+    pub hub: Hub,
+    /// Where the live state is kept for readers.
+    pub tracker: Tracker,
     /// Where project directories, secrets and confirmations are.
     pub disk: Arc<dyn Disk>,
     /// Seed of jitter and UIDs.
@@ -71,6 +77,8 @@ impl Options {
             shutdown_grace: Duration::from_secs(20),
             once: false,
             once_timeout: Duration::from_secs(600),
+            hub: Hub::new(),
+            tracker: Tracker::new(),
             disk: disk::host(),
             seed: random_seed(),
             clock: Arc::new(Timestamp::now),

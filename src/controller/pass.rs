@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
+use tracing::Instrument;
 
 use super::aftermath::after;
 use super::executor::{self, Failure};
@@ -64,6 +65,8 @@ pub(super) struct Report {
     /// Whether nobody knew of that conflict before, so that who holds the name is to be looked at first of all.
     pub(super) conflict_is_new: bool,
     pub(super) network_lost: Option<String>,
+    /// The request for a restart that was recorded before this pass looked, while nobody knew which run is to end.
+    pub(super) restart_to_place: Option<String>,
 }
 
 /// Runs one pass.
@@ -85,8 +88,10 @@ pub(super) async fn run<E: Engine>(job: Job, tools: Arc<Tools<E>>, mut place: Pl
         name_conflict: job.name_conflict,
         conflict_is_new: false,
         network_lost: job.network_lost.clone(),
+        restart_to_place: job.restart_to_place.clone(),
     };
-    if let Err(error) = pass(&job, &tools, &mut place, &mut report).await {
+    let span = tools.span();
+    if let Err(error) = pass(&job, &tools, &mut place, &mut report).instrument(span).await {
         report.failure = Some(Failure::of_observation(error));
     }
     report
@@ -180,6 +185,7 @@ pub(super) fn decide(job: &Job, scope: &Scope, subject: &Subject, observed: &Obs
         restart: job.restarts.verdict(&observed.containers, subject.template.as_str()),
         stopped_on_purpose: job.before.stopped_on_purpose,
         waiting_for: &job.waiting_for,
+        asked: job.asked(&observed.containers),
         former_networks: &job.former_networks,
     })
 }

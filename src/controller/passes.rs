@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
@@ -14,7 +15,7 @@ use super::job::Job;
 use super::occurrence;
 use super::pass::{self, Course, Report};
 use crate::engine::Engine;
-use crate::model::event::{EventReason, Occurrence};
+use crate::model::event::{Details, EventReason, Occurrence};
 use crate::model::spec::{DeletionPolicy, DesiredState};
 use crate::model::status::{ActionResult, Health, LastAction};
 use crate::model::{Name, Workspace};
@@ -32,9 +33,11 @@ const ENGINE_PAUSE: Duration = Duration::from_secs(1);
 impl<E: Engine> Core<E> {
     /// Begins a pass over a workspace, unless the engine is away: then all are queued again when it is back.
     pub(super) fn begin_pass(&mut self, name: Name) {
+        self.look_before_restart(&name);
         let job = if self.reach == Reach::Answers { self.job(&name) } else { None };
         match job {
             Some(job) => {
+                self.begun.insert(name.clone(), Instant::now());
                 self.revocations.insert(name.clone(), job.revoked.clone());
                 let handle = self.passes.spawn(pass::run(job, std::sync::Arc::clone(&self.tools), self.tools.place()));
                 self.pass_names.insert(handle.id(), name);
@@ -109,6 +112,7 @@ impl<E: Engine> Core<E> {
                 self.pass_names.remove(&id);
                 self.revocations.remove(&name);
                 self.queue.done(&name);
+                self.count(&name, &report, now);
                 self.take_report(report, now);
                 self.replay_events(&name);
             }
@@ -174,7 +178,11 @@ impl<E: Engine> Core<E> {
         let is_clear = report.unclear.is_empty();
         if is_clear && report.failure.as_ref().is_none_or(|failure| failure.step.is_some()) {
             entry.observe(report.observed);
+            if let Some(id) = &report.restart_to_place {
+                self.place_restart(&name, id, &report.done, now);
+            }
         }
+        let Some(entry) = self.entries.get_mut(&name) else { return };
         let current = entry.record.as_ref().is_some_and(|record| record.generation == report.generation);
         match &report.failure {
             // What an older spec ran into says nothing about the present one.
@@ -225,7 +233,10 @@ impl<E: Engine> Core<E> {
         if let Some(retry) = entry.retry_at {
             self.queue.add(name, retry.instant);
         }
-        self.log(name, failure.occurrence());
+        let attempts =
+            entry.record.as_ref().and_then(|it| it.failures.as_ref()).map_or(1, |failures| failures.attempts);
+        let details = Details::Failure { class: failure.error.class(), attempts };
+        self.log(name, failure.occurrence().with(details));
     }
 
     fn take_success(&mut self, name: &Name) {
@@ -234,7 +245,11 @@ impl<E: Engine> Core<E> {
         let settled = self.remaining(name).is_some_and(|plan| plan.is_settled());
         if let Some(failures) = failures.filter(|_| settled) {
             let message = format!("works again; failed attempts: {}", failures.attempts);
-            self.log(name, Occurrence::normal(EventReason::Recovered, message));
+            let since =
+                failures.since.map_or(SignedDuration::ZERO, |since| self.now().wall.duration_since(since.timestamp()));
+            let after_millis = u64::try_from(since.as_millis()).unwrap_or_default();
+            let details = Details::Recovery { after_millis, attempts: failures.attempts };
+            self.log(name, Occurrence::normal(EventReason::Recovered, message).with(details));
         }
     }
 
@@ -284,6 +299,7 @@ impl<E: Engine> Core<E> {
             }
             self.note_obstacle(name, &plan);
         }
+        self.note_restart_asked(name);
         self.remember(name);
         self.publish(name);
     }

@@ -80,6 +80,11 @@ impl Queue {
         self.in_flight.contains(key)
     }
 
+    /// How many keys wait for their time, or for a place.
+    pub(crate) fn len(&self) -> usize {
+        self.scheduled.len() + self.again.len()
+    }
+
     /// Whether a key is being worked on or due by now.
     pub(crate) fn is_busy(&self, now: Instant) -> bool {
         !self.in_flight.is_empty() || self.scheduled.values().any(|(at, _)| *at <= now)

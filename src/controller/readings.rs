@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
+
 use super::Input;
 use super::core::Core;
 use super::entry::{Entry, Moment};
@@ -15,6 +17,10 @@ use crate::plan::guard::{self, Judgement};
 use crate::plan::{Origin, Reach};
 use crate::source::{Reading, Snapshot};
 use crate::store::{Deletion, Record, StoreError, forget_confirmed};
+
+/// How long after a command has asked for a deletion the manifest may go missing because of it. A document that was put back, and goes
+/// with all others much later, went by accident.
+const DELETE_ASKED: SignedDuration = SignedDuration::from_mins(10);
 
 impl<E: Engine> Core<E> {
     pub(super) fn take_in(&mut self, input: Input) {
@@ -32,6 +38,9 @@ impl<E: Engine> Core<E> {
                 self.confirmed.extend(names);
                 self.consider_snapshot();
             }
+            Input::Request(request) => self.receive_request(request),
+            Input::Measured(readings) => self.take_measured(readings),
+            Input::Alerts(changes) => self.take_alerts(changes),
         }
     }
 
@@ -93,6 +102,9 @@ impl<E: Engine> Core<E> {
         // A file whose status shows something else now, be it one that is gone.
         let differs = |path: &&String| before.get(*path) != self.files.get(*path);
         let files: BTreeSet<String> = before.keys().chain(self.files.keys()).filter(differs).cloned().collect();
+        if !changes.touched.is_empty() {
+            self.begin_round();
+        }
         for name in &changes.touched {
             self.revoke_pass(name);
             self.enqueue(name, now.instant);
@@ -184,6 +196,13 @@ impl<E: Engine> Core<E> {
             conditions: Vec::new(),
             container: None,
             last_action: None,
+            requested: None,
+            restart: None,
+            last_restart: None,
+            alerts: Vec::new(),
+            delete_asked: None,
+            errors: 0,
+            last_error_time: None,
         }
     }
 
@@ -226,17 +245,20 @@ impl<E: Engine> Core<E> {
         if !self.deletions.may_judge(&missing, now.instant) {
             return;
         }
+        let asked: BTreeSet<Name> = missing.iter().filter(|name| self.is_delete_asked(name, now)).cloned().collect();
+        let confirmed: BTreeSet<Name> = self.confirmed.union(&asked).cloned().collect();
         let judgement = Judgement {
             missing: &missing,
             recent: self.deletions.recent(now.instant),
             known: self.entries.values().filter(|entry| entry.record.is_some()).count(),
             source_is_empty,
             max_deletes: self.options.max_deletes,
-            confirmed: &self.confirmed,
+            confirmed: &confirmed,
         };
         let verdict = guard::held(&judgement);
         for name in &missing {
-            self.hold_or_delete(name, verdict.as_deref(), now, changes);
+            let may_go = confirmed.contains(name);
+            self.hold_or_delete(name, verdict.as_deref(), may_go, changes);
         }
         // A confirmation is for the deletions that were shown, not for later ones.
         if !std::mem::take(&mut self.confirmed).is_empty()
@@ -246,8 +268,16 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    fn hold_or_delete(&mut self, name: &Name, verdict: Option<&str>, now: Moment, changes: &mut Changes) {
-        let confirmed = self.confirmed.contains(name);
+    /// Whether a command asked for the deletion a moment ago.
+    fn is_delete_asked(&self, name: &Name, now: Moment) -> bool {
+        let asked = self.entries.get(name).and_then(|entry| entry.record.as_ref()?.delete_asked);
+        asked.is_some_and(|at| now.wall.duration_since(at.timestamp()) < DELETE_ASKED)
+    }
+
+    /// `confirmed`: somebody said that it may be deleted, whatever the verdict.
+    fn hold_or_delete(&mut self, name: &Name, verdict: Option<&str>, confirmed: bool, changes: &mut Changes) {
+        let now = self.now();
+        let was_asked = self.is_delete_asked(name, now);
         let Some(entry) = self.entries.get_mut(name) else { return };
         entry.declared = None;
         entry.refused = None;
@@ -273,7 +303,10 @@ impl<E: Engine> Core<E> {
                 changes.deletions.insert(name.clone());
                 changes.is_to_be_durable = true;
                 changes.touch(name);
-                self.deletions.note(now.instant);
+                // What was asked for one by one is no accident, and does not make one of what comes with it.
+                if !was_asked {
+                    self.deletions.note(now.instant);
+                }
             }
         }
     }
@@ -355,6 +388,11 @@ fn update(entry: &mut Entry, declared: &Declared, changes: &mut Changes) -> bool
         record.generation += 1;
         let message = format!("generation {} accepted", record.generation);
         changes.occurrences.push((entry.name.clone(), Occurrence::normal(EventReason::Accepted, message)));
+    }
+    if spec_changed {
+        // Whoever changes the manifest has the last word.
+        record.requested = None;
+        record.drop_restart();
     }
     if spec_changed || revived {
         entry.forget_failures();

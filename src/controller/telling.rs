@@ -1,16 +1,19 @@
 //! Telling people: statuses and the event log.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::core::Core;
 use super::entry::Entry;
 use super::intake::Slot;
 use crate::engine::{ContainerSummary, Engine};
-use crate::model::event::{EventReason, EventType, Occurrence};
-use crate::model::status::{Condition, ConditionStatus, ConditionType, Status, StatusMetadata};
-use crate::model::{Name, WorkspaceStatus, labels};
+use crate::model::event::{Details, Event, EventFilter, EventReason, EventRecord, EventType, Occurrence};
+use crate::model::status::{Condition, ConditionStatus, ConditionType, Reason, Status, StatusMetadata};
+use crate::model::{Name, labels};
 use crate::plan::status::nameless;
-use crate::plan::{Acceptance, Reach, View, status};
+use crate::plan::{Acceptance, Plan, Reach, View, status};
+use crate::tracker::{Remaining, Tracked};
 
 /// How many events a status shows.
 const EVENTS_SHOWN: usize = 10;
@@ -25,10 +28,17 @@ impl<E: Engine> Core<E> {
             // What was done has been logged when it was begun.
             tracing::debug!(workspace = %name, ?reason, "{}", occurrence.message);
         }
+        self.log_about(Some(name), occurrence);
+    }
+
+    /// Adds to the event log what is about a workspace, or about all, and tells it to those who listen.
+    pub(super) fn log_about(&self, workspace: Option<&Name>, occurrence: Occurrence) {
         let now = self.now().wall;
-        if let Err(error) = self.store.append(name, occurrence, now) {
-            tracing::error!(workspace = %name, "event not remembered: {error}");
-        }
+        let event = self.store.append(workspace, occurrence.clone(), now).unwrap_or_else(|error| {
+            tracing::error!(?workspace, "event not remembered: {error}");
+            Event::of(None, workspace, EventRecord::of(occurrence, now.into()))
+        });
+        self.options.hub.tell(event);
     }
 
     /// Shows what a pass under way is at.
@@ -56,7 +66,7 @@ impl<E: Engine> Core<E> {
             if !self.orphans_told.contains(&container.id) {
                 let name = &container.name;
                 let message = format!(
-                    "container {name} belongs to no declared workspace; declare workspace {workspace} again, or remove it with `docker rm -f {name}`"
+                    "container {name} belongs to no declared workspace; declare workspace {workspace} again, or remove it with `wharf gc`"
                 );
                 news.extend(workspace.parse::<Name>().ok().map(|name| (name, message)));
             }
@@ -103,7 +113,9 @@ impl<E: Engine> Core<E> {
             let slots = self.slots(&manifest);
             // What an earlier run told stands until the first look: a start is no news.
             if !slots.iter().any(|slot| self.awaits_first_look(slot)) {
-                let documents = slots.into_iter().filter_map(|slot| self.document(&manifest, slot)).collect();
+                let told: Vec<Tracked> = slots.into_iter().filter_map(|slot| self.document(&manifest, slot)).collect();
+                let documents = told.iter().map(|told| told.document.clone()).collect();
+                self.options.tracker.publish(&manifest, told);
                 self.publisher.publish(manifest, documents);
             }
         }
@@ -141,34 +153,27 @@ impl<E: Engine> Core<E> {
         declared.is_some_and(|declared| declared.manifest != manifest)
     }
 
-    fn document(&mut self, manifest: &str, slot: Slot) -> Option<WorkspaceStatus> {
+    fn document(&mut self, manifest: &str, slot: Slot) -> Option<Tracked> {
         match slot {
             Slot::Workspace(name) => self.status_of(manifest, &name),
             Slot::Refused { name, reason, message } => {
                 let acceptance = Acceptance::Refused(reason, message);
-                Some(status(&View {
-                    metadata: nameless(name, manifest.to_owned()),
+                let metadata = nameless(name, manifest.to_owned());
+                let document = status(&View::of_nothing(metadata, &acceptance, &self.reach, self.now().wall));
+                Some(Tracked {
+                    document,
                     workspace: None,
-                    acceptance: &acceptance,
-                    reach: &self.reach,
-                    observed: None,
-                    last_known: None,
-                    plan: None,
-                    progress: None,
-                    held: None,
-                    retry: None,
-                    restarts: 0,
-                    last_action: None,
-                    previous: &[],
-                    events: Vec::new(),
-                    now: self.now().wall,
-                }))
+                    project: None,
+                    remaining: Remaining::default(),
+                    passes: 0,
+                    usage: None,
+                })
             }
         }
     }
 
     /// The status of a workspace; remembers its conditions, and wakes those that wait for it when it becomes Ready.
-    fn status_of(&mut self, manifest: &str, name: &Name) -> Option<WorkspaceStatus> {
+    fn status_of(&mut self, manifest: &str, name: &Name) -> Option<Tracked> {
         let plan = self.remaining(name);
         let now = self.now().wall;
         let entry = self.entries.get(name)?;
@@ -176,9 +181,11 @@ impl<E: Engine> Core<E> {
         let acceptance = acceptance_of(entry);
         // Not in force yet, but valid: the engine has not been asked who was there before.
         let declared = entry.declared.as_ref().map(|declared| &*declared.workspace);
+        let desired = entry.desired();
+        let (requested, retry) = (entry.requested_status(), entry.retry_status());
         let mut document = status(&View {
             metadata: metadata_of(entry, manifest),
-            workspace: entry.workspace().or(declared),
+            workspace: desired.as_ref().or(declared),
             acceptance: &acceptance,
             reach: &self.reach,
             observed: entry.observed.as_ref(),
@@ -186,17 +193,52 @@ impl<E: Engine> Core<E> {
             plan: plan.as_ref(),
             progress: entry.progress.as_deref(),
             held: entry.held.as_ref(),
-            retry: entry.retry_status(),
+            retry,
             restarts: record.map_or(0, |record| record.restart_count),
             last_action: record.and_then(|record| record.last_action.as_ref()),
+            requested: requested.as_ref(),
+            metrics: entry.metrics.as_ref(),
+            alerts: record.map_or(&[], |record| &record.alerts),
             previous: record.map_or(&[], |record| &record.conditions),
             events: Vec::new(),
             now,
         });
+        let project = self.project_of(name);
         self.note_ready(name, document.status.is(ConditionType::Ready));
+        self.note_phase(name, &document.status);
         self.note_told(name, &document.status);
-        document.status.events = self.store.events_of(name, EVENTS_SHOWN).unwrap_or_default();
-        Some(document)
+        document.status.events = self.events_shown(name);
+        let remaining = plan.as_ref().map(remaining).unwrap_or_default();
+        let passes = self.entries.get(name).map_or(0, |entry| entry.passes);
+        Some(Tracked { document, workspace: desired.map(Arc::new), project, remaining, passes, usage: None })
+    }
+
+    /// The last events of a workspace, newest first. What its phase was, each of them says in its own words.
+    fn events_shown(&self, name: &Name) -> Vec<EventRecord> {
+        let except = vec![EventReason::PhaseChanged];
+        let filter = EventFilter { workspace: Some(name.clone()), except, ..EventFilter::default() };
+        let events = self.store.events(&filter, EVENTS_SHOWN).unwrap_or_default();
+        events.into_iter().rev().map(|event| EventRecord { details: None, ..event.record }).collect()
+    }
+
+    /// Tells of a phase that is another one than before.
+    fn note_phase(&mut self, name: &Name, told: &Status) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        let old = entry.phase.replace(told.phase);
+        // What an earlier run told is not told again.
+        let is_known = entry.record.as_ref().is_some_and(|record| !record.conditions.is_empty());
+        if old == Some(told.phase) || old.is_none() && is_known {
+            return;
+        }
+        let reason = told.condition(ConditionType::Ready).map_or(Reason::Progressing, |ready| ready.reason);
+        let message = old.map_or_else(|| format!("{:?}", told.phase), |old| format!("{old:?} to {:?}", told.phase));
+        let details = Details::Phase { old, new: told.phase, reason };
+        self.log(name, Occurrence::normal(EventReason::PhaseChanged, message).with(details));
+    }
+
+    fn project_of(&self, name: &Name) -> Option<PathBuf> {
+        let job = self.job(name)?;
+        self.options.scope.compile(Arc::clone(&job.workspace), job.origin()).project
     }
 
     /// Notes whether a workspace is Ready: others may wait for that, and people want to know.
@@ -223,6 +265,15 @@ impl<E: Engine> Core<E> {
             record.container.clone_from(&told.container);
             self.remember(name);
         }
+    }
+}
+
+/// A plan in words.
+fn remaining(plan: &Plan) -> Remaining {
+    Remaining {
+        steps: plan.steps.iter().map(|step| (step.action.to_string(), step.cause.to_string())).collect(),
+        blocked: plan.blocked.as_ref().map(ToString::to_string),
+        held: plan.hold.as_ref().map(ToString::to_string),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What all passes share: the engine, the names, and what is looked up once for all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(super) struct Tools<E> {
     pub(super) progress: mpsc::UnboundedSender<(Name, Option<String>)>,
     places: Places,
     shares_files: AtomicBool,
+    /// Passes that have begun.
+    begun: AtomicU64,
     /// When cancelled, passes end after the action they are at.
     pub(super) shutdown: CancellationToken,
 }
@@ -50,8 +52,14 @@ impl<E: Engine> Tools<E> {
             progress,
             places: Places { free: Arc::new(Semaphore::new(concurrency.max(1))), left: Arc::default() },
             shares_files: AtomicBool::new(false),
+            begun: AtomicU64::new(0),
             shutdown,
         }
+    }
+
+    /// What the lines that a new pass logs have in common: its number in this run.
+    pub(super) fn span(&self) -> tracing::Span {
+        tracing::info_span!("pass", number = self.begun.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// A place for a new pass, taken already if one is free.

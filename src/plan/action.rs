@@ -98,6 +98,10 @@ pub enum Cause {
     EngineRestarts,
     /// Declared not to run, or not to exist.
     Declared(DesiredState),
+    /// Asked for by command, instead of what is declared.
+    Asked(DesiredState),
+    /// A restart was asked for.
+    RestartAsked,
     /// A new container takes its place.
     Replaced,
     /// No spec names it any more.
@@ -222,6 +226,7 @@ impl fmt::Display for Cause {
             Self::Exited { code, .. } => write!(formatter, "exited with code {code}"),
             Self::Limits { from, to } => formatter.write_str(&limits_difference(from, to)),
             Self::Declared(state) => write!(formatter, "declared {state:?}"),
+            Self::Asked(state) => write!(formatter, "{state:?} by request"),
             Self::ManifestGone(policy) => write!(formatter, "manifest gone, deletionPolicy {policy:?}"),
             plain => formatter.write_str(plain.words()),
         }
@@ -249,9 +254,13 @@ impl Cause {
             Self::Surplus => "another container of the workspace is kept",
             Self::ReplacementFailed => "its replacement did not start; it runs until the next attempt",
             Self::BudgetSpent => "recovery budget spent",
-            Self::Broken(_) | Self::Exited { .. } | Self::Limits { .. } | Self::Declared(_) | Self::ManifestGone(_) => {
-                ""
-            }
+            Self::RestartAsked => "restart by request",
+            Self::Broken(_)
+            | Self::Exited { .. }
+            | Self::Limits { .. }
+            | Self::Declared(_)
+            | Self::Asked(_)
+            | Self::ManifestGone(_) => "",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::action::{Action, Cause, Step, Target};
 use super::cast::{Cast, broken, kept, may_run, unfit};
 use super::names::Names;
-use super::situation::{Blocked, Goal, Hold, Image, Plan, ProjectDir, Restart, Retry, Situation};
+use super::situation::{Asked, Blocked, Goal, Hold, Image, Plan, ProjectDir, Restart, Retry, Situation};
 use super::vacate::with_former_networks;
 use crate::engine::ContainerDetail;
 use crate::model::spec::{DeletionPolicy, DesiredState, Fallback, PullPolicy};
@@ -39,7 +39,7 @@ fn keep_as_declared(situation: &Situation<'_>) -> Plan {
     match state {
         DesiredState::Running => keep_running(situation),
         DesiredState::Stopped => keep_stopped(situation),
-        DesiredState::Archived => remove_all(situation, &all(situation), &Cause::Declared(state)),
+        DesiredState::Archived => remove_all(situation, &all(situation), &wanted(situation, state)),
     }
 }
 
@@ -86,6 +86,7 @@ fn keep_predecessor(situation: &Situation<'_>) -> Vec<Step> {
 fn tend(situation: &Situation<'_>, current: &ContainerDetail, others: &[&ContainerDetail]) -> Plan {
     let mut steps: Vec<Step> = put_limits_right(situation, current).into_iter().collect();
     let run = match current.state {
+        ContainerState::Running if situation.asked.restart => restart(situation, current),
         ContainerState::Running if current.health == Some(Health::Unhealthy) => {
             recover(situation, current, &[], Cause::Unhealthy)
         }
@@ -119,6 +120,22 @@ fn tend(situation: &Situation<'_>, current: &ContainerDetail, others: &[&Contain
     steps.extend(stop_others(situation, others));
     steps.extend(run.steps);
     let_go(situation, current, others, steps)
+}
+
+/// The manifest's state, or the one that was asked for instead.
+fn wanted(situation: &Situation<'_>, state: DesiredState) -> Cause {
+    if situation.asked.state { Cause::Asked(state) } else { Cause::Declared(state) }
+}
+
+/// Ends a run and begins another, unless it could not begin.
+fn restart(situation: &Situation<'_>, current: &ContainerDetail) -> Plan {
+    if let Some(blocked) = start_blocked(situation) {
+        return Plan::blocked(Vec::new(), blocked);
+    }
+    Plan::steps(vec![
+        stop(situation, target(current), Cause::RestartAsked),
+        step(Action::Start(target(current)), Cause::RestartAsked),
+    ])
 }
 
 fn put_limits_right(situation: &Situation<'_>, current: &ContainerDetail) -> Option<Step> {
@@ -188,7 +205,11 @@ fn death_of(container: &ContainerDetail) -> Cause {
 
 /// Why a container that ended is started again.
 fn end_of(situation: &Situation<'_>, container: &ContainerDetail) -> Cause {
-    if situation.stopped_on_purpose { Cause::Declared(DesiredState::Running) } else { death_of(container) }
+    match situation.asked {
+        Asked { restart: true, .. } => Cause::RestartAsked,
+        _ if situation.stopped_on_purpose => wanted(situation, DesiredState::Running),
+        _ => death_of(container),
+    }
 }
 
 fn start_new(situation: &Situation<'_>, current: &ContainerDetail) -> Plan {
@@ -201,7 +222,9 @@ fn start_new(situation: &Situation<'_>, current: &ContainerDetail) -> Plan {
 /// A container that ended or is unhealthy: restart it in time, or fall back, together with those others that are still
 /// there. A spent budget comes first: even a container that the fallback stopped on purpose is not started again.
 fn recover(situation: &Situation<'_>, current: &ContainerDetail, others: &[&ContainerDetail], cause: Cause) -> Plan {
-    if let Restart::Spent(fallback) = situation.restart {
+    if let Restart::Spent(fallback) = situation.restart
+        && !situation.asked.restart
+    {
         // The current one last: should only the others be gone, its end still says that the budget is spent.
         return fall_back(situation, fallback, &[others, &[current]].concat());
     }
@@ -337,7 +360,7 @@ fn keep_stopped(situation: &Situation<'_>) -> Plan {
         steps.push(step(Action::Update(target(kept), kept.limits), Cause::EngineRestarts));
     }
     if may_run(kept) && usable {
-        steps.push(stop(situation, target(kept), Cause::Declared(DesiredState::Stopped)));
+        steps.push(stop(situation, target(kept), wanted(situation, DesiredState::Stopped)));
     }
     for other in surplus.iter().filter(|other| may_run(other)) {
         steps.push(stop(situation, target(other), Cause::Surplus));

@@ -35,9 +35,20 @@ pub struct Situation<'a> {
     pub stopped_on_purpose: bool,
     /// Workspaces of `dependsOn` that are not Ready.
     pub waiting_for: &'a [Name],
+    /// What was asked for by command.
+    pub asked: Asked,
     /// Networks that containers of the workspace are on and that are not needed any more, neither by its own spec nor by another
     /// workspace.
     pub former_networks: &'a [String],
+}
+
+/// What was asked for by command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Whether the subject's state is one that was asked for, instead of the manifest's.
+    pub state: bool,
+    /// Whether the present run is to end and another to begin.
+    pub restart: bool,
 }
 
 /// Whether a workspace is to be kept or deleted.

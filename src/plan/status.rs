@@ -10,8 +10,8 @@ use crate::engine::ContainerDetail;
 use crate::model::event::EventRecord;
 use crate::model::spec::{DesiredState, Workspace};
 use crate::model::status::{
-    Condition, ConditionStatus, ConditionType, ContainerState, ContainerStatus, Health, LastAction, Phase, Reason,
-    RetryStatus, Status, StatusMetadata, WorkspaceStatus,
+    Alert, Condition, ConditionStatus, ConditionType, ContainerState, ContainerStatus, Health, LastAction, Phase,
+    Reason, Requested, RetryStatus, Status, StatusMetadata, StatusMetrics, WorkspaceStatus,
 };
 use crate::model::time::Time;
 
@@ -42,12 +42,44 @@ pub struct View<'a> {
     pub restarts: u32,
     /// The last thing done.
     pub last_action: Option<&'a LastAction>,
+    /// What was asked for by command.
+    pub requested: Option<&'a Requested>,
+    /// What it uses.
+    pub metrics: Option<&'a StatusMetrics>,
+    /// Thresholds that are exceeded.
+    pub alerts: &'a [Alert],
     /// The conditions as last told.
     pub previous: &'a [Condition],
     /// The last events, newest first.
     pub events: Vec<EventRecord>,
     /// The time of this status.
     pub now: Timestamp,
+}
+
+impl<'a> View<'a> {
+    /// Of a manifest that was never in force: there is nothing but what is to be said of it.
+    pub fn of_nothing(metadata: StatusMetadata, acceptance: &'a Acceptance, reach: &'a Reach, now: Timestamp) -> Self {
+        Self {
+            metadata,
+            workspace: None,
+            acceptance,
+            reach,
+            observed: None,
+            last_known: None,
+            plan: None,
+            progress: None,
+            held: None,
+            retry: None,
+            restarts: 0,
+            last_action: None,
+            requested: None,
+            metrics: None,
+            alerts: &[],
+            previous: &[],
+            events: Vec::new(),
+            now,
+        }
+    }
 }
 
 /// What is to be said of a manifest.
@@ -93,7 +125,7 @@ impl Answer {
 
 /// Makes the status document.
 pub fn status(view: &View<'_>) -> WorkspaceStatus {
-    let answers = [accepted(view), reconciled(view), ready(view), held(view)];
+    let answers = [accepted(view), reconciled(view), ready(view), held(view), alerting(view)];
     let phase = phase(view);
     let summary = summary(view, phase, &answers);
     let conditions = answers.into_iter().map(|answer| condition(view, answer)).collect();
@@ -109,8 +141,11 @@ pub fn status(view: &View<'_>) -> WorkspaceStatus {
             container: container(view)
                 .map(|container| container_status(container, view.restarts))
                 .or_else(|| view.last_known.filter(|_| view.observed.is_none()).cloned()),
+            requested: view.requested.copied(),
             retry: view.retry.clone(),
             last_action: view.last_action.cloned(),
+            metrics: view.metrics.copied(),
+            alerts: view.alerts.to_vec(),
             events: view.events.clone(),
         },
     }
@@ -302,8 +337,14 @@ fn declared_not_to_run(view: &View<'_>) -> Option<String> {
     match view.workspace?.spec.state {
         _ if *view.acceptance == Acceptance::Deleted => Some("being deleted".to_owned()),
         DesiredState::Running => None,
+        state if is_asked_for(view) => Some(format!("{state:?} by request; `wharf resume` takes that back")),
         state => Some(format!("declared {state:?}")),
     }
+}
+
+/// Whether the state is one that was asked for by command instead of the manifest's.
+fn is_asked_for(view: &View<'_>) -> bool {
+    view.requested.is_some_and(|requested| requested.state.is_some())
 }
 
 fn not_running(view: &View<'_>, container: &ContainerDetail) -> String {
@@ -347,6 +388,15 @@ fn held(view: &View<'_>) -> Answer {
     }
 }
 
+fn alerting(view: &View<'_>) -> Answer {
+    let kind = ConditionType::Alerting;
+    if view.alerts.is_empty() {
+        return Answer::new(kind, false, Reason::NoAlert, "");
+    }
+    let texts = view.alerts.iter().map(|alert| format!("{} above {} since {}", alert.metric, alert.above, alert.since));
+    Answer::new(kind, true, Reason::ThresholdExceeded, texts.collect::<Vec<_>>().join("; "))
+}
+
 /// Gives an answer the time since when it has been the same.
 fn condition(view: &View<'_>, answer: Answer) -> Condition {
     let before = view.previous.iter().find(|condition| condition.kind == answer.kind);
@@ -362,7 +412,7 @@ fn condition(view: &View<'_>, answer: Answer) -> Condition {
 }
 
 /// One line for people. It holds no relative time: a file that says "for 2h" is wrong a minute later.
-fn summary(view: &View<'_>, phase: Phase, [accepted, reconciled, ready, held]: &[Answer; 4]) -> String {
+fn summary(view: &View<'_>, phase: Phase, [accepted, reconciled, ready, held, _]: &[Answer; 5]) -> String {
     let state = state_text(view, phase);
     let refused = matches!(view.acceptance, Acceptance::Refused(..)) && !accepted.message.is_empty();
     // A refused manifest is the news, and often the reason for the rest.
@@ -414,6 +464,7 @@ fn state_text(view: &View<'_>, phase: Phase) -> String {
             Some(ContainerState::Restarting) => "restarting",
             Some(ContainerState::Removing) => "being removed",
             Some(ContainerState::Dead) => "dead",
+            Some(_) if is_asked_for(view) => "stopped by request",
             Some(_) => "stopped",
             None => "no container",
         },

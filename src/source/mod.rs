@@ -14,6 +14,7 @@ mod follow;
 mod names;
 mod observer;
 mod read;
+mod remove;
 mod settle;
 mod signals;
 mod walk;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 pub use directory::Directory;
 pub use follow::{Options, Source};
+pub use remove::{RemoveDocumentError, Removed, remove_document};
 
 use crate::manifest::Manifest;
 use crate::model::hash::Fingerprint;

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 use crate::model::hash::Fingerprint;
-use crate::model::status::{Condition, ContainerStatus, LastAction, LastError, RetryStatus, Status, StatusMetadata};
+use crate::model::status::{
+    Alert, Condition, ContainerStatus, LastAction, LastError, Requested, RetryStatus, Status, StatusMetadata,
+    StatusMetrics,
+};
 use crate::model::time::Time;
 use crate::model::{EventRecord, WorkspaceStatus};
 
@@ -23,8 +26,11 @@ fn without_times(document: &WorkspaceStatus) -> WorkspaceStatus {
         status: Status {
             conditions: status.conditions.into_iter().map(condition).collect(),
             container: status.container.map(container),
+            requested: status.requested.map(requested),
             retry: status.retry.map(retry),
             last_action: status.last_action.map(last_action),
+            metrics: status.metrics.map(metrics),
+            alerts: status.alerts.into_iter().map(alert).collect(),
             events: status.events.into_iter().map(event).collect(),
             ..status
         },
@@ -52,6 +58,19 @@ fn retry(retry: RetryStatus) -> RetryStatus {
 
 fn last_action(last_action: LastAction) -> LastAction {
     LastAction { time: never(last_action.time), ..last_action }
+}
+
+fn requested(requested: Requested) -> Requested {
+    Requested { time: never(requested.time), ..requested }
+}
+
+fn metrics(metrics: StatusMetrics) -> StatusMetrics {
+    let last_error_time = metrics.last_error_time.map(never);
+    StatusMetrics { time: never(metrics.time), last_error_time, ..metrics }
+}
+
+fn alert(alert: Alert) -> Alert {
+    Alert { since: never(alert.since), ..alert }
 }
 
 fn event(event: EventRecord) -> EventRecord {

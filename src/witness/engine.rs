@@ -10,7 +10,7 @@ use futures_util::stream::BoxStream;
 use super::{Boundary, Fate, Side, Witness};
 use crate::engine::{
     ContainerDetail, ContainerSpec, ContainerSummary, Engine, EngineError, EngineEvent, EngineInfo, Limits,
-    NetworkSpec, PullProgress, VolumeSummary,
+    NetworkSpec, PullProgress, Stats, VolumeSummary,
 };
 use crate::model::Instance;
 use crate::model::reference::ImageReference;
@@ -58,6 +58,10 @@ impl<E: Engine> Engine for WitnessedEngine<E> {
 
     async fn inspect(&self, id: &str) -> Result<ContainerDetail, EngineError> {
         self.call("engine.inspect", id, self.inner.inspect(id)).await
+    }
+
+    async fn stats(&self, id: &str) -> Result<Stats, EngineError> {
+        self.call("engine.stats", id, self.inner.stats(id)).await
     }
 
     async fn find_by_name(&self, name: &str) -> Result<ContainerDetail, EngineError> {

@@ -105,4 +105,8 @@ impl Database for WitnessedDatabase {
     fn scan(&self, prefix: &[u8]) -> Box<dyn DoubleEndedIterator<Item = Pair> + '_> {
         self.inner.scan(prefix)
     }
+
+    fn range(&self, from: &[u8], to: &[u8]) -> Box<dyn DoubleEndedIterator<Item = Pair> + '_> {
+        self.inner.range(from, to)
+    }
 }
