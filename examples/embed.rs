@@ -1,4 +1,4 @@
-//! A controller inside another program: keeps the workspaces of a directory, and tells when one becomes Ready.
+//! A controller inside another program: keeps the workspaces of a directory, tells each change of their states, and asks for something.
 //!
 //! ```sh
 //! cargo run --example embed -- examples/quickstart
@@ -6,19 +6,21 @@
 //!
 //! It uses the simulated engine, so it needs nothing; for a real one, use `wharf::engine::docker::Docker::connect(None)`.
 
-use std::collections::BTreeSet;
 use std::error::Error;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use wharf::controller::{self, Options};
+use wharf::controller::{self, Handle, Options, follow_directory};
 use wharf::engine::simulated::Simulated;
+use wharf::model::Name;
+use wharf::model::batch::Verb;
 use wharf::model::status::ConditionType;
 use wharf::source::{self, Source};
 use wharf::status_file::StatusFiles;
 use wharf::store::{Lock, Store};
+use wharf::tracker::{Tracked, Tracker};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -34,34 +36,53 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let shutdown = CancellationToken::new();
     let source = Source::new(&options.source, vec![options.state_dir.clone()], source::Options::default());
     let (inputs, receiver) = mpsc::unbounded_channel();
-    let following = controller::follow_directory(source, options.state_dir.clone(), inputs, shutdown.clone());
-    tokio::spawn(following);
-    let status_dir = scratch.path().join("status");
-    let watching = tokio::spawn(tell_who_is_ready(options.source.clone(), status_dir.clone(), shutdown.clone()));
+    // Called on a thread of its own: a callback may block, or panic, and harms nobody.
+    let telling = options.hub.on_state_change(|change| {
+        let old = change.old.map_or("new".to_owned(), |old| format!("{old:?}"));
+        println!("{}: {old} -> {:?} ({})", change.workspace, change.new, change.reason);
+    })?;
+    let (handle, tracker) = (Handle::new(inputs.clone()), options.tracker.clone());
+    tokio::spawn(follow_directory(source, options.state_dir.clone(), inputs, shutdown.clone()));
+    let asking = tokio::spawn(stop_one_when_all_are_ready(handle, tracker, shutdown.clone()));
 
-    let status_files = StatusFiles::new(&options.source, Some(&status_dir));
+    let status_files = StatusFiles::new(&options.source, options.status_dir.as_deref());
     let engine = Simulated::new(1).with_any_image().with_image(&"wharf-quickstart:latest".parse()?);
     let ending = controller::run(engine, store, status_files, receiver, options, shutdown).await?;
-    watching.await?;
+    asking.await?;
+    drop(telling);
     println!("the controller has ended: {ending:?}");
     Ok(())
 }
 
-/// Reads the status files until every workspace is Ready, or for ten seconds; then ends the controller.
-async fn tell_who_is_ready(source: impl AsRef<Path>, status_dir: impl AsRef<Path>, shutdown: CancellationToken) {
-    let files = StatusFiles::new(source.as_ref(), Some(status_dir.as_ref()));
-    let mut told = BTreeSet::new();
-    for _ in 0..100 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let found: Vec<_> = files.read_all().into_iter().flatten().filter_map(|found| found.status.ok()).collect();
-        for status in found.iter().filter(|status| status.status.is(ConditionType::Ready)) {
-            if told.insert(status.metadata.name.clone()) {
-                println!("{} is ready: {}", status.metadata.name, status.status.summary);
-            }
+/// Waits until every workspace is Ready, or for ten seconds; asks for the first one to be stopped, and ends the controller when it rests.
+async fn stop_one_when_all_are_ready(handle: Handle, tracker: Tracker, shutdown: CancellationToken) {
+    let mut changes = tracker.changes();
+    let story = async {
+        let is = |tracked: &Arc<Tracked>, kind| tracked.document.status.is(kind);
+        until(&mut changes, || {
+            let all = tracker.all();
+            !all.is_empty() && all.iter().all(|one| is(one, ConditionType::Ready))
+        })
+        .await;
+        let first = tracker.all().into_iter().find_map(|one| one.document.metadata.name.parse::<Name>().ok());
+        let Some(first) = first else { return };
+        println!("all are ready; {first} is asked to rest");
+        if let Err(error) = handle.ask(Verb::Stop, first.clone(), "the only request".to_owned()).await {
+            return println!("it will not: {error}");
         }
-        if !found.is_empty() && told.len() == found.len() {
-            break;
-        }
+        until(&mut changes, || tracker.get(first.as_str()).is_some_and(|one| !is(&one, ConditionType::Ready))).await;
+    };
+    if tokio::time::timeout(Duration::from_secs(10), story).await.is_err() {
+        println!("not all were ready in time");
     }
     shutdown.cancel();
+}
+
+/// Waits until something is so.
+async fn until(changes: &mut watch::Receiver<u64>, predicate: impl Fn() -> bool) {
+    while !predicate() {
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
 }

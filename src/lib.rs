@@ -62,7 +62,17 @@
 //! | [`store`] | what is remembered between runs; the lock of the state directory | sled |
 //! | [`status_file`] | whole, atomic, only when changed | |
 //! | [`witness`] | decorators that see every effect on engine, disk and store before and after it: for simulation and crash points | |
+//! | [`monitor`] | what running workspaces use: cgroup files, or the engine; rates and thresholds, pure | |
+//! | [`metrics`] | its history in tiers, and what that says | |
+//! | [`events`] | news, spread to subscribers that may be slow or panic | |
+//! | [`tracker`] | the live state of every workspace for readers, and what the controller's own work comes to | |
+//! | [`webhook`] | events brought to others: signed, in order, again and again | reqwest, hmac |
+//! | [`telemetry`] | all of that as a page for Prometheus | |
+//! | [`supervisor`] | what the service manager is told | |
+//! | [`api`] | the control API and its client; what it needs of a controller is a trait of its own | axum |
+//! | [`batch`] | one request for many workspaces, item by item, through crashes | |
 //! | [`controller`] | the queue, the passes, the executor; generic over the engine | backoff |
+//! | [`daemon`] | one running Wharf: fills the traits of the rooms around the controller, decides nothing | |
 //! | [`cli`] | one file a command, one printer | clap |
 //!
 //! # How it is known to hold
@@ -89,6 +99,13 @@
 //!   tell the rest when the store is lost.
 //! - **A health check that is never run counts as failed** once it is long overdue: engines before Docker 23 forget about it when they restart
 //!   with `live-restore`.
+//! - **A restart is known by the run that it ends.** It is noted by a look that began after the request was recorded, and it has come about when another run is on; so it is
+//!   neither lost nor done twice, whatever is interrupted.
+//! - **A source that was moved is told so in the source**: `.wharf-instance` counts only at the path it was written for, so that the store can be lost, and a copy of the source is
+//!   no second controller of the same containers.
+//! - **History has a database of its own.** It is a hundred times as large as the records, which are copied to be looked at; losing it loses history only.
+//! - **Readers never wait.** What the controller tells a status file it tells the tracker at the same moment, and the API answers from there: also while the engine hangs.
+//! - **Comparisons that find nothing are told, not stored**, or a controller at rest would write.
 //! - **Times in a status are absolute.** "Running for 2h" is wrong a minute later, and would make an idle controller write.
 //! - **Volumes are joined by a dot** (`wharf-api.cache`): with a dash, volume `b-c` of workspace `a` and volume `c` of workspace
 //!   `a-b` would be one volume. Names of networks are made likewise.
@@ -97,16 +114,26 @@
 //! - **Compatibility of the hash.** A new field of [`engine::ContainerSpec`] changes every hash, and so would replace every container at
 //!   an upgrade: such a field is left out of the serialised form while it has its default.
 
+pub mod api;
+pub mod batch;
 pub mod cli;
 pub mod controller;
+pub mod daemon;
 pub mod disk;
 pub mod engine;
+pub mod events;
 pub mod manifest;
+pub mod metrics;
 pub mod model;
+pub mod monitor;
 pub mod plan;
 pub mod source;
 pub mod status_file;
 pub mod store;
+pub mod supervisor;
+pub mod telemetry;
+pub mod tracker;
+pub mod webhook;
 pub mod witness;
 pub mod yaml;
 
