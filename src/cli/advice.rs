@@ -24,7 +24,7 @@ pub fn why(status: &Status) -> Vec<String> {
 fn is_as_wished(condition: &Condition) -> bool {
     let wished = match condition.kind {
         ConditionType::Accepted | ConditionType::Reconciled | ConditionType::Ready => ConditionStatus::True,
-        ConditionType::Held => ConditionStatus::False,
+        ConditionType::Held | ConditionType::Alerting => ConditionStatus::False,
     };
     condition.status == wished
 }
@@ -109,6 +109,9 @@ fn step(reason: Reason, workspace: &WorkspaceStatus) -> Option<String> {
         Reason::NameConflict => format!("rename or remove the container that has the name of `{name}`; it is not ours"),
         Reason::PolicyDenied => format!("change what the policy denies in {manifest}"),
         Reason::SourceLost => "make the source directory readable again; nothing is deleted before".to_owned(),
+        Reason::ThresholdExceeded => {
+            format!("`wharf metrics {name}` shows since when; find what uses it, or raise the limit in {manifest}")
+        }
         Reason::Valid
         | Reason::Deleted
         | Reason::UpToDate
@@ -121,6 +124,7 @@ fn step(reason: Reason, workspace: &WorkspaceStatus) -> Option<String> {
         | Reason::Unhealthy
         | Reason::NotRunning
         | Reason::NoContainer
-        | Reason::NotHeld => return None,
+        | Reason::NotHeld
+        | Reason::NoAlert => return None,
     })
 }

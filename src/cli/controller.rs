@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::error::CliError;
+use super::instance;
 use crate::controller::Options;
 use crate::engine::docker::Docker;
 use crate::engine::simulated::Simulated;
@@ -77,9 +78,7 @@ impl ControllerArgs {
             options.state_dir = absolute(state_dir)?;
         }
         options.status_dir = self.status_dir.as_deref().map(absolute).transpose()?;
-        if let Some(instance) = &self.instance {
-            options.scope.instance = instance.clone();
-        }
+        options.scope.instance = instance::of_source(&options.source, self.instance.as_ref())?;
         options.scope.prefix = self.name_prefix.clone();
         options.max_deletes = self.max_deletes.map_or(MaxDeletes::Default, MaxDeletes::Exactly);
         Ok(options)

@@ -9,10 +9,11 @@ use super::error::CliError;
 use super::exit::ExitCode;
 use super::get::phase_tone;
 use super::output::{self, Format};
+use super::page::Page;
 use super::printer::{Printer, Tone};
 use super::statuses::{Choice, Location};
 use super::table::{Cell, Table};
-use super::text::{age, plain};
+use super::text::age;
 use super::{advice, declared, events};
 use crate::model::status::{ConditionStatus, ConditionType, ContainerStatus, Status};
 use crate::model::time::Time;
@@ -51,7 +52,7 @@ pub fn run(args: &DescribeArgs, printer: &mut Printer) -> Result<ExitCode, CliEr
 }
 
 fn page(workspace: &WorkspaceStatus, source: &Path, now: Time, colours: bool) -> String {
-    let mut page = Page { lines: Vec::new(), colours };
+    let mut page = Page::new(colours);
     identity(&mut page, workspace, now);
     state(&mut page, workspace, now);
     match declared::spec(workspace, source) {
@@ -67,7 +68,7 @@ fn page(workspace: &WorkspaceStatus, source: &Path, now: Time, colours: bool) ->
         [] => page.heading("Events", "none"),
         events => page.table("Events", &events::table_of_one(events, now)),
     }
-    page.lines.join("\n") + "\n"
+    page.finish()
 }
 
 fn identity(page: &mut Page, workspace: &WorkspaceStatus, now: Time) {
@@ -83,7 +84,7 @@ fn identity(page: &mut Page, workspace: &WorkspaceStatus, now: Time) {
 
 fn state(page: &mut Page, workspace: &WorkspaceStatus, now: Time) {
     let status = &workspace.status;
-    page.lines.push(String::new());
+    page.gap();
     page.toned_field("Phase", [format!("{:?}", status.phase)], Some(phase_tone(status.phase)));
     page.field("Summary", [&status.summary]);
     let why = advice::why(status);
@@ -100,10 +101,12 @@ fn state(page: &mut Page, workspace: &WorkspaceStatus, now: Time) {
     }
 }
 
-fn conditions(status: &Status, now: Time) -> Table {
+/// The answers to the questions about a workspace, one a row.
+pub fn conditions(status: &Status, now: Time) -> Table {
     let mut table = Table::new(vec!["TYPE", "STATUS", "REASON", "AGE", "MESSAGE"]);
     for condition in &status.conditions {
-        let wished = (condition.status == ConditionStatus::True) != (condition.kind == ConditionType::Held);
+        let is_trouble = matches!(condition.kind, ConditionType::Held | ConditionType::Alerting);
+        let wished = (condition.status == ConditionStatus::True) != is_trouble;
         table.push(vec![
             Cell::new(format!("{:?}", condition.kind)),
             Cell::new(format!("{:?}", condition.status)).toned(if wished { Tone::Good } else { Tone::Attention }),
@@ -137,54 +140,4 @@ fn container_fields(page: &mut Page, container: &ContainerStatus, now: Time) {
 
 fn ago(time: Time, now: Time) -> String {
     format!("{time} ({} ago)", age(time, now))
-}
-
-/// A page under construction: labelled lines, texts and tables. What comes from files is made harmless here.
-struct Page {
-    lines: Vec<String>,
-    colours: bool,
-}
-
-impl Page {
-    /// The column in which values begin.
-    const VALUES: usize = 15;
-
-    fn heading(&mut self, title: &str, value: &str) {
-        self.lines.push(String::new());
-        if value.is_empty() {
-            self.lines.push(Tone::Strong.paint(&format!("{title}:"), self.colours).into_owned());
-        } else {
-            self.field(title, [value]);
-        }
-    }
-
-    fn table(&mut self, title: &str, table: &Table) {
-        self.heading(title, "");
-        self.lines.extend(table.render(self.colours).0.lines().map(|line| format!("  {line}")));
-    }
-
-    fn text(&mut self, title: &str, text: &str) {
-        self.heading(title, "");
-        self.lines.extend(text.lines().map(|line| format!("  {}", plain(line))));
-    }
-
-    fn field<T: AsRef<str>>(&mut self, label: &str, values: impl IntoIterator<Item = T>) {
-        self.toned_field(label, values, None);
-    }
-
-    /// One line a value, the label before the first; without values, `-`.
-    fn toned_field<T: AsRef<str>>(&mut self, label: &str, values: impl IntoIterator<Item = T>, tone: Option<Tone>) {
-        let width = Self::VALUES;
-        let mut label = format!("{label}:");
-        let before = self.lines.len();
-        for value in values {
-            let value = plain(value.as_ref());
-            let value = tone.map_or_else(|| value.clone(), |tone| tone.paint(&value, self.colours).into_owned().into());
-            self.lines.push(format!("{label:width$}{value}"));
-            label.clear();
-        }
-        if self.lines.len() == before {
-            self.lines.push(format!("{label:width$}-"));
-        }
-    }
 }

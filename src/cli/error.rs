@@ -4,12 +4,18 @@ use std::path::PathBuf;
 
 use super::exit::ExitCode;
 use super::text::counted;
-use crate::controller::{ControllerError, PreviewError};
-use crate::engine::EngineError;
+use crate::api::TokenError;
+use crate::api::client::ClientError;
+use crate::controller::PreviewError;
+use crate::daemon::DaemonError;
 use crate::engine::docker::ConnectError;
+use crate::engine::{EngineError, ObjectKind};
 use crate::manifest::ExplainError;
+use crate::model::{Instance, labels};
+use crate::source::RemoveDocumentError;
 use crate::status_file::StatusFileError;
 use crate::store::StoreError;
+use crate::webhook::WebhookError;
 
 /// Why a command failed. The text says what and where; [`CliError::help`] says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +90,45 @@ pub enum CliError {
         /// The name as typed.
         name: String,
     },
+    /// A workspace that has no container to look into.
+    #[error("workspace `{workspace}` has no container: {summary}")]
+    NoContainer {
+        /// Its name.
+        workspace: String,
+        /// The status in a few words.
+        summary: String,
+    },
+    /// A status file that names somebody else's container.
+    #[error("container `{}` is not the container of workspace `{workspace}`, although its status file says so", container.escape_debug())]
+    ForeignContainer {
+        /// The workspace's name.
+        workspace: String,
+        /// The container's name.
+        container: String,
+    },
+    /// The engine does not do what it was asked about a workspace's container.
+    #[error("workspace `{workspace}`: {source}")]
+    Container {
+        /// The workspace's name.
+        workspace: String,
+        /// What it says.
+        source: EngineError,
+    },
+    /// A command that cannot be run in a container.
+    #[error("cannot run `{}` in workspace `{workspace}`: {reason}", program.escape_debug())]
+    NotRun {
+        /// The workspace's name.
+        workspace: String,
+        /// The program.
+        program: String,
+        /// The engine's words.
+        reason: String,
+        /// Whether there is no such program.
+        missing: bool,
+    },
+    /// A terminal was asked for where there is none to give.
+    #[error("a terminal is asked for, and standard input is none")]
+    NoTerminal,
     /// The engine does not do what it was asked.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -96,12 +141,74 @@ pub enum CliError {
     /// The runtime or its signal handlers could not be set up.
     #[error("the operating system refuses what the controller needs to run")]
     Runtime(#[source] std::io::Error),
-    /// The controller could not run.
+    /// The controller, or what is around it, could not run.
     #[error(transparent)]
-    Controller(#[from] ControllerError),
+    Daemon(#[from] DaemonError),
+    /// The controller does not answer, or says why not.
+    #[error(transparent)]
+    Api(#[from] ClientError),
+    /// A document cannot be removed from the source.
+    #[error("the manifest cannot be changed: {0}")]
+    Remove(#[from] RemoveDocumentError),
+    /// The file that says to whom events are brought is of no use.
+    #[error(transparent)]
+    Webhooks(#[from] WebhookError),
+    /// The file with the token of the control API is of no use.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// What would be done could not be worked out.
     #[error("cannot work out what would be done")]
     Preview(#[from] PreviewError),
+    /// There are no records to judge by.
+    #[error("there is no store in {}, so that nothing can be said to be an orphan", path.display())]
+    NoStore {
+        /// The state directory.
+        path: PathBuf,
+    },
+    /// The source cannot be read, so that anything may be declared.
+    #[error("nothing can be said to be an orphan: {why}")]
+    CannotJudge {
+        /// Why not.
+        why: String,
+    },
+    /// The records are not about the instance that was asked for.
+    #[error("the records in {} are not about instance {given}{}", state_dir.display(), remembered.as_ref().map(|it| format!(" but {it}")).unwrap_or_default())]
+    OtherInstance {
+        /// The instance that was asked for.
+        given: Instance,
+        /// The instance that a controller ran as there last, if one has said so.
+        remembered: Option<Instance>,
+        /// The state directory.
+        state_dir: PathBuf,
+    },
+    /// Some orphans are still there; each was told on its own.
+    #[error("{} could not be removed", counted(*count, "orphan"))]
+    NotSwept {
+        /// How many.
+        count: usize,
+    },
+    /// A container that no manifest can declare.
+    #[error("container {} cannot be declared: {why}", container.escape_debug())]
+    NotDeclarable {
+        /// Its name.
+        container: String,
+        /// Why not.
+        why: String,
+    },
+    /// An instance without containers.
+    #[error("the engine has no container of instance {instance}")]
+    NoSuchInstance {
+        /// The instance.
+        instance: Instance,
+    },
+    /// The file that says which instance a source is cannot be used.
+    #[error("cannot read which instance the source is from {}", path.display())]
+    InstanceNote {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// A log filter that is not one.
     #[error("`{filter}` is not a log filter")]
     LogFilter {
@@ -116,10 +223,17 @@ impl CliError {
     /// The exit code under which scripts see the error.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::UnknownCommand { .. } | Self::LogFilter { .. } | Self::EngineAddress(_) => ExitCode::Usage,
-            Self::Engine(error) | Self::Preview(PreviewError::Engine(error)) if error.concerns_engine() => {
+            Self::UnknownCommand { .. } | Self::LogFilter { .. } | Self::EngineAddress(_) | Self::NoTerminal => {
+                ExitCode::Usage
+            }
+            Self::Engine(error)
+            | Self::Container { source: error, .. }
+            | Self::Preview(PreviewError::Engine(error))
+                if error.concerns_engine() =>
+            {
                 ExitCode::EngineUnreachable
             }
+            Self::NotRun { missing, .. } => ExitCode::Command(if *missing { 127 } else { 126 }),
             Self::Store(StoreError::Held { .. }) => ExitCode::AlreadyRunning,
             _ => ExitCode::Failed,
         }
@@ -129,11 +243,32 @@ impl CliError {
     pub fn help(&self) -> Option<String> {
         Some(match self {
             // These say themselves what to do.
-            Self::UnknownField(_) | Self::EngineAddress(_) | Self::Store(_) | Self::Controller(_) => return None,
+            Self::UnknownField(_)
+            | Self::EngineAddress(_)
+            | Self::Store(_)
+            | Self::Daemon(_)
+            | Self::Token(_)
+            | Self::Webhooks(_) => {
+                return None;
+            }
+            Self::Api(error) => about_controller(error),
+            Self::Remove(_) => "change or remove the document by hand: that deletes the workspace, too".to_owned(),
             Self::Runtime(_) => "look at the limits of processes and open files (`ulimit -a`)".to_owned(),
             Self::Engine(_) | Self::Preview(_) => {
                 "`wharf doctor` looks at the engine and says what is wrong".to_owned()
             }
+            Self::NoContainer { workspace, .. } => {
+                format!("`wharf describe {workspace}` says why, and what happens next")
+            }
+            Self::ForeignContainer { .. } => {
+                "the controller writes the status file anew: is one running? `wharf get` says so".to_owned()
+            }
+            Self::Container { workspace, source } => about_container(workspace, source),
+            Self::NotRun { missing: true, .. } => {
+                "name a program that the image has; most have `sh`, some have nothing but their own".to_owned()
+            }
+            Self::NotRun { .. } => "check the program's mode, `--user` and `--workdir`".to_owned(),
+            Self::NoTerminal => "leave out `-t`: `-i` alone passes standard input on".to_owned(),
             Self::Output { .. } => "is the disk full that standard output goes to?".to_owned(),
             Self::Format { .. } => "ask for another form with `-o`".to_owned(),
             Self::Write { .. } => "check that the directory exists and that you may write to it".to_owned(),
@@ -149,10 +284,57 @@ impl CliError {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => "`wharf get` lists the workspaces there are".to_owned(),
             },
+            Self::NoStore { .. } => {
+                "start the controller once: it takes over the containers whose workspaces are declared".to_owned()
+            }
+            Self::CannotJudge { .. } => "nothing further was removed; bring the source back first".to_owned(),
+            Self::OtherInstance { remembered: Some(instance), .. } => {
+                format!("ask for `--instance {instance}`, or name the source of the other one with `--dir`")
+            }
+            Self::OtherInstance { given, .. } => {
+                format!("start the controller as `wharf run DIR --instance {given}` once, if it is that of this source")
+            }
+            Self::NotDeclarable { .. } => "write a manifest by hand: `wharf explain workspace.spec`".to_owned(),
+            Self::NoSuchInstance { .. } => format!(
+                "`docker ps -a --filter label={} --format '{{{{.Label \"{}\"}}}} {{{{.Names}}}}'` shows whose there are",
+                labels::INSTANCE,
+                labels::INSTANCE
+            ),
+            Self::NotSwept { .. } => "try again when what uses them is gone; the lines above say what it is".to_owned(),
+            Self::InstanceNote { .. } => {
+                "write it anew with `wharf adopt --instance NAME --dir DIR --confirm`, or remove it".to_owned()
+            }
             Self::UnknownSchema { known, .. } => format!("there are: {}", known.join(", ")),
             Self::UnknownCommand { .. } => "`wharf help` lists the commands".to_owned(),
             Self::LogFilter { .. } => "use one such as `info`, or `warn,wharf::controller=debug`".to_owned(),
         })
+    }
+}
+
+fn about_controller(error: &ClientError) -> String {
+    match error {
+        ClientError::Problem(problem) => match &problem.nearest {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => problem.help.clone(),
+        },
+        ClientError::NotRunning { .. } => {
+            "start it with `wharf run DIR`, or name its directory with `--dir DIR` or WHARF_DIR".to_owned()
+        }
+        ClientError::Socket { .. } => "the controller talks to its own user and to root".to_owned(),
+        ClientError::TimedOut { .. } | ClientError::Protocol { .. } => {
+            "its log says what it does; `wharf --version` must be that of the controller".to_owned()
+        }
+    }
+}
+
+fn about_container(workspace: &str, error: &EngineError) -> String {
+    match error {
+        EngineError::NotFound { object: ObjectKind::Container, .. } => format!(
+            "the status file is older than that: try again, and look whether a controller is running (`wharf get {workspace}`)"
+        ),
+        EngineError::Conflict { .. } => format!("`wharf describe {workspace}` says why it does not run"),
+        error if error.concerns_engine() => "`wharf doctor` looks at the engine and says what is wrong".to_owned(),
+        _ => format!("`wharf describe {workspace}` shows its state"),
     }
 }
 

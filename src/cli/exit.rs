@@ -17,6 +17,8 @@ pub enum ExitCode {
     EngineUnreachable,
     /// 5: another controller holds the state directory.
     AlreadyRunning,
+    /// Any: how a command in a container ended, or that it could not be run.
+    Command(u8),
 }
 
 impl From<ExitCode> for std::process::ExitCode {
@@ -28,6 +30,7 @@ impl From<ExitCode> for std::process::ExitCode {
             ExitCode::NotAsDeclared => 3,
             ExitCode::EngineUnreachable => 4,
             ExitCode::AlreadyRunning => 5,
+            ExitCode::Command(code) => code,
         })
     }
 }

@@ -86,8 +86,8 @@ impl LogArgs {
     }
 }
 
-/// Libraries that log what they are given: requests and records, with the environments in them.
-const TALKATIVE: [&str; 2] = ["bollard", "sled"];
+/// Libraries that log what they are given: requests and records with the environments in them, and addresses of webhooks.
+const TALKATIVE: [&str; 4] = ["bollard", "hyper_util", "reqwest", "sled"];
 
 /// A check beside the filter, because a secret must not be shown whatever the filter asks for.
 fn may_hold_values(metadata: &Metadata<'_>) -> bool {

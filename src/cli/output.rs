@@ -29,6 +29,7 @@ pub enum Format {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
     /// For people
+    #[value(alias = "table")]
     Text,
     /// For programs
     Json,

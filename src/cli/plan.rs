@@ -10,9 +10,10 @@ use super::error::CliError;
 use super::exit::ExitCode;
 use super::output::{self, ReportFormat};
 use super::printer::Printer;
-use super::text::{nearest, plain};
+use super::text::plain;
 use crate::controller::{Options, Preview, WorkspacePreview, preview};
 use crate::engine::Engine;
+use crate::model::nearest::nearest;
 use crate::source::Directory;
 use crate::store::Store;
 

@@ -7,6 +7,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 
 use super::error::CliError;
 use super::text::plain;
+use crate::engine::{Chunk, OutputStream};
 
 /// Writes results and messages; knows where colours are welcome.
 #[derive(Debug)]
@@ -86,8 +87,22 @@ impl Printer {
         if self.reader_gone {
             return Ok(());
         }
-        let mut output = std::io::stdout().lock();
-        match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        match write(&mut std::io::stdout().lock(), text.as_bytes()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => self.reader_gone = true,
+            Err(source) => return Err(CliError::Output { source }),
+            Ok(()) => {}
+        }
+        Ok(())
+    }
+
+    /// Writes what a container wrote, byte by byte, to the same stream. A reader who has seen enough is no error, as in
+    /// [`Self::result`].
+    pub fn pass_on(&mut self, chunk: &Chunk) -> Result<(), CliError> {
+        let written = match chunk.stream {
+            OutputStream::Stdout => write(&mut std::io::stdout().lock(), &chunk.bytes),
+            OutputStream::Stderr => write(&mut std::io::stderr().lock(), &chunk.bytes),
+        };
+        match written {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => self.reader_gone = true,
             Err(source) => return Err(CliError::Output { source }),
             Ok(()) => {}
@@ -146,6 +161,11 @@ impl Printer {
         // There is nowhere left to say that this could not be said.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
+}
+
+fn write(output: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
+    output.write_all(bytes)?;
+    output.flush()
 }
 
 /// The causes of an error, outermost first, without those whose text the error above has told already.

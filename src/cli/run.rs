@@ -1,11 +1,12 @@
 //! `wharf run`: the controller.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::controller::{ControllerArgs, EngineKind, excluded, period};
@@ -13,11 +14,18 @@ use super::crash_points;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::printer::Printer;
-use crate::controller::{self, Ending, Options, follow_directory};
+use crate::api::Token;
+use crate::controller::{Ending, Options};
+use crate::daemon::{self, Parts, Settings};
+use crate::disk::Host;
 use crate::engine::Engine;
+use crate::metrics::Retention;
+use crate::model::period::Period;
+use crate::monitor::{self, Roots};
 use crate::source::{self, Source};
 use crate::status_file::StatusFiles;
-use crate::store::{Lock, Outcome, Store};
+use crate::store::{Lock, Medium, Outcome, Store, remember_instance};
+use crate::webhook;
 
 /// The arguments of `wharf run`.
 #[derive(Clone, Debug, Args)]
@@ -49,6 +57,27 @@ pub struct RunArgs {
     /// How many short engine calls may be under way at once
     #[arg(long, value_name = "COUNT", default_value_t = 8, help_heading = "Behaviour")]
     pub concurrency: usize,
+
+    /// How often to measure what workspaces use; `0`: never
+    #[arg(long, value_name = "DURATION", default_value = "10s", help_heading = "Measuring")]
+    pub monitor_interval: Period,
+
+    /// How long to keep the history of what workspaces use, such as `minute=12h,hour=7d` [default:
+    /// raw=1h,minute=24h,hour=30d,day=365d]
+    #[arg(long, value_name = "TIER=DURATION,…", default_value = "", value_parser = retention, help_heading = "Measuring")]
+    pub retention: Retention,
+
+    /// A file that says to whom events are brought by HTTP; `wharf schema webhooks` says what it can hold
+    #[arg(long, value_name = "FILE", help_heading = "Control API")]
+    pub webhooks: Option<PathBuf>,
+
+    /// Let the control API listen on this loopback address, too; needs --token-file
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "token_file", help_heading = "Control API")]
+    pub listen: Option<SocketAddr>,
+
+    /// The file with the token that is asked for on --listen; mode 0600
+    #[arg(long, value_name = "FILE", requires = "listen", help_heading = "Control API")]
+    pub token_file: Option<PathBuf>,
 }
 
 /// Runs the controller until it is told to end.
@@ -64,10 +93,12 @@ pub fn run(args: &RunArgs, printer: &mut Printer) -> Result<ExitCode, CliError> 
     let ending = match args.controller.engine {
         EngineKind::Docker => {
             let engine = args.controller.docker()?;
-            runtime.block_on(control(engine, options, printer))
+            let settings = settings(args, engine.is_local())?;
+            runtime.block_on(control(engine, options, settings, printer))
         }
         EngineKind::Simulated => {
-            runtime.block_on(async { control(ControllerArgs::simulated(), options, printer).await })
+            let settings = settings(args, false)?;
+            runtime.block_on(async { control(ControllerArgs::simulated(), options, settings, printer).await })
         }
     };
     // A scan of a source that hangs must not keep the process.
@@ -75,31 +106,71 @@ pub fn run(args: &RunArgs, printer: &mut Printer) -> Result<ExitCode, CliError> 
     ending
 }
 
-async fn control<E: Engine>(engine: E, mut options: Options, printer: &mut Printer) -> Result<ExitCode, CliError> {
+/// What is around the controller. `local`: containers are on this machine, and so the kernel's files about them.
+fn settings(args: &RunArgs, local: bool) -> Result<Settings, CliError> {
+    let listen = match (args.listen, &args.token_file) {
+        (Some(address), Some(file)) => Some((address, Token::from_file(file)?)),
+        _ => None,
+    };
+    let interval = args.monitor_interval.duration();
+    let roots = local.then(Roots::default);
+    let monitor = (!interval.is_zero()).then(|| monitor::Options { interval, roots, ..monitor::Options::default() });
+    let webhooks = args.webhooks.as_deref().map(webhook::read).transpose()?.unwrap_or_default();
+    Ok(Settings { socket: true, listen, monitor, retention: args.retention, webhooks })
+}
+
+/// `minute=12h,hour=7d`: how long to keep which tier of the history.
+fn retention(text: &str) -> Result<Retention, String> {
+    let mut retention = Retention::default();
+    for part in text.split(',').filter(|part| !part.is_empty()) {
+        let (tier, kept) =
+            part.split_once('=').ok_or_else(|| format!("`{part}`: use TIER=DURATION, such as `minute=12h`"))?;
+        let kept = period(kept)?;
+        match tier {
+            "raw" => retention.raw = kept,
+            "minute" => retention.minute = kept,
+            "hour" => retention.hour = kept,
+            "day" => retention.day = kept,
+            other => return Err(format!("`{other}` is no tier: use raw, minute, hour or day")),
+        }
+    }
+    Ok(retention)
+}
+
+async fn control<E: Engine>(
+    engine: E,
+    mut options: Options,
+    settings: Settings,
+    printer: &mut Printer,
+) -> Result<ExitCode, CliError> {
     let engine = crash_points::engine(engine);
     options.disk = crash_points::disk(options.disk);
     let what = format!("wharf run {} (instance {})", options.source.display(), options.scope.instance);
     let lock = Lock::acquire(&options.state_dir, &what)?;
-    let store = open_store(&lock, printer)?;
+    remember_instance(&Host, &options.state_dir, &options.scope.instance)?;
+    let store = open_store(crash_points::medium(Store::medium(&lock)), "store", printer)?;
+    let history = settings.monitor.as_ref().map(|_| open_store(Store::history_medium(&lock), "history", printer));
+    let history = history.transpose()?;
     drop(lock);
     let shutdown = CancellationToken::new();
     end_on_signals(shutdown.clone())?;
     let source_options = source::Options { poll: options.poll, ..source::Options::default() };
     let disk = Arc::clone(&options.disk);
     let source = Source::on(Arc::clone(&disk), &options.source, excluded(&options), source_options);
-    let (inputs, receiver) = mpsc::unbounded_channel();
-    tokio::spawn(follow_directory(source, options.state_dir.clone(), inputs, shutdown.clone()));
     let status_files = StatusFiles::on(disk, &options.source, options.status_dir.as_deref());
     tracing::info!(source = %options.source.display(), instance = %options.scope.instance, "controller started");
-    let ending = controller::run(engine, store, status_files, receiver, options, shutdown).await?;
+    let parts = Parts { engine, store, history, source, status_files };
+    let ending = daemon::run(parts, settings, options, shutdown).await?;
     Ok(exit_code(ending))
 }
 
-fn open_store(lock: &Lock, printer: &mut Printer) -> Result<Store, CliError> {
-    let opened = Store::open_on(crash_points::medium(Store::medium(lock)))?;
+/// Opens what is remembered. `what`: what it is for, in a word.
+fn open_store(medium: Arc<dyn Medium>, what: &str, printer: &mut Printer) -> Result<Store, CliError> {
+    let opened = Store::open_on(medium)?;
     if let Outcome::Rebuilt { quarantined, why } = &opened.outcome {
+        let again = if what == "store" { "is rebuilt from manifests and labels" } else { "begins anew" };
         printer.warning(&format!(
-            "the store was damaged ({why}) and is rebuilt from manifests and labels; the old one is kept in {}",
+            "the {what} was damaged ({why}) and {again}; the old one is kept in {}",
             quarantined.display()
         ));
     }

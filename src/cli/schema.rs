@@ -1,4 +1,4 @@
-//! `wharf schema`: JSON Schemas for editors and other checkers.
+//! `wharf schema`: JSON Schemas for editors and other checkers, and the description of the control API.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,8 @@ use super::printer::Printer;
 use super::text::counted;
 use super::{files, output};
 
-const EXTENSION: &str = ".schema.json";
+/// The description of the control API, which is no JSON Schema and so has another kind of name.
+const OPENAPI: &str = "openapi.json";
 
 /// The arguments of `wharf schema`.
 #[derive(Clone, Debug, Args)]
@@ -26,11 +27,11 @@ pub struct SchemaArgs {
 
 /// Prints or writes schemas.
 pub fn run(args: &SchemaArgs, printer: &mut Printer) -> Result<ExitCode, CliError> {
-    let mut schemas: Vec<_> =
-        crate::manifest::schemas().into_iter().map(|(file, schema)| (short(file), schema)).collect();
-    let known: Vec<&'static str> = schemas.iter().map(|(name, _)| *name).collect();
+    let mut schemas = crate::manifest::schemas();
+    schemas.push((OPENAPI, crate::api::openapi()));
+    let known: Vec<&'static str> = schemas.iter().map(|(file, _)| short(file)).collect();
     if let Some(wanted) = &args.name {
-        schemas.retain(|(name, _)| name == wanted);
+        schemas.retain(|(file, _)| short(file) == wanted);
         if schemas.is_empty() {
             return Err(CliError::UnknownSchema { name: wanted.clone(), known });
         }
@@ -45,12 +46,12 @@ pub fn run(args: &SchemaArgs, printer: &mut Printer) -> Result<ExitCode, CliErro
 
 /// The name of a schema, from that of its file.
 fn short(file: &'static str) -> &'static str {
-    file.strip_suffix(EXTENSION).unwrap_or(file)
+    file.strip_suffix(".schema.json").or(file.strip_suffix(".json")).unwrap_or(file)
 }
 
 fn write(directory: &Path, schemas: &[(&str, serde_json::Value)], printer: &Printer) -> Result<(), CliError> {
-    for (name, schema) in schemas {
-        files::write(directory, &format!("{name}{EXTENSION}"), output::json(schema)?.as_bytes())?;
+    for (file, schema) in schemas {
+        files::write(directory, file, output::json(schema)?.as_bytes())?;
     }
     printer.note(&format!("wrote {} to {}", counted(schemas.len(), "schema"), directory.display()));
     Ok(())

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::client::Controller;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::printer::Printer;
-use super::selector::Selector;
-use super::text::nearest;
 use crate::model::WorkspaceStatus;
+use crate::model::nearest::nearest;
+use crate::model::selector::Selector;
 use crate::status_file::StatusFiles;
 use crate::store::Lock;
 
@@ -63,6 +64,11 @@ impl Location {
         self.state_dir.clone().unwrap_or_else(|| self.dir.join(".wharf"))
     }
 
+    /// The controller of the source, whether or not it runs.
+    pub fn controller(&self) -> Result<Controller, CliError> {
+        Controller::of(&self.state_dir())
+    }
+
     /// An error unless the source directory is there.
     pub fn require_source(&self) -> Result<(), CliError> {
         if self.dir.is_dir() { Ok(()) } else { Err(CliError::NoSourceDirectory { path: self.dir.clone() }) }
@@ -77,8 +83,16 @@ impl Location {
         Lock::holder(&self.state_dir()).ok().map(|holder| holder.is_some())
     }
 
-    /// Reads the status files and tells about those that are broken.
-    pub fn read(&self, choice: &Choice, printer: &mut Printer) -> Result<Chosen, CliError> {
+    /// What the controller says; `None` where none of ours runs, or it has not looked at anything yet: what was told before stands until
+    /// then.
+    fn live(&self) -> Result<Option<Vec<WorkspaceStatus>>, CliError> {
+        let workspaces = self.controller()?.workspaces(None)?;
+        let documents = workspaces.map(|views| views.into_iter().map(|view| view.document).collect::<Vec<_>>());
+        Ok(documents.filter(|documents| !documents.is_empty()))
+    }
+
+    /// What the status files say, and how many are broken, which is told.
+    fn told(&self, printer: &mut Printer) -> Result<(Vec<WorkspaceStatus>, usize), CliError> {
         // With a directory of their own, status files can be read while the source is away: that is when they are needed.
         if !self.status_dir.as_deref().is_some_and(Path::is_dir) {
             self.require_source()?;
@@ -94,6 +108,15 @@ impl Location {
                 }
             }
         }
+        Ok((workspaces, broken))
+    }
+
+    /// What the controller says, or without one the status files.
+    pub fn read(&self, choice: &Choice, printer: &mut Printer) -> Result<Chosen, CliError> {
+        let (mut workspaces, broken) = match self.live()? {
+            Some(workspaces) => (workspaces, 0),
+            None => self.told(printer)?,
+        };
         let sorting = |status: &WorkspaceStatus| (status.metadata.name.clone(), status.metadata.manifest.clone());
         workspaces.sort_by_cached_key(sorting);
         let unknown = self.unknown(choice, &workspaces);
@@ -103,7 +126,7 @@ impl Location {
         Ok(Chosen { workspaces, unknown, broken })
     }
 
-    /// Reads the status files. Says when no controller keeps them true, and why there is nothing to show.
+    /// As [`Self::read`]. Says when no controller keeps them true, and why there is nothing to show.
     pub fn read_or_say_why(&self, choice: &Choice, printer: &mut Printer) -> Result<Chosen, CliError> {
         let chosen = self.read(choice, printer)?;
         if chosen.workspaces.is_empty() && choice.names.is_empty() {

@@ -59,18 +59,6 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The candidate that was probably meant, if one is close enough to suggest.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A third of the letters may differ, and swapping two neighbours counts once.
-    let limit = (word.chars().count() / 3).max(1);
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::osa_distance(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= limit || candidate.starts_with(word))
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,14 +89,5 @@ mod tests {
     fn a_terminal_gets_nothing_to_act_upon() {
         assert_eq!(plain("a\u{1b}[2Jb\nc\u{9b}\u{202e}d"), "a\\u{1b}[2Jb\\nc\\u{9b}\\u{202e}d");
         assert!(matches!(plain("größer – 漢字"), Cow::Borrowed(_)));
-    }
-
-    #[test]
-    fn suggestions_are_near() {
-        let names = ["api-dev", "api-prod", "db"];
-        assert_eq!(nearest("apidev", names), Some("api-dev"));
-        assert_eq!(nearest("api-p", names), Some("api-prod"));
-        assert_eq!(nearest("bd", names), Some("db"));
-        assert_eq!(nearest("frontend", names), None);
     }
 }
