@@ -17,7 +17,7 @@ const LATE: &str = "2026-02-01T08:30:00Z";
 
 /// A status with every field that there is, and every time the same.
 fn full(name: &str, manifest: &str, time: &str) -> Value {
-    let conditions = ["Accepted", "Reconciled", "Ready", "Held"].map(|kind| {
+    let conditions = ["Accepted", "Reconciled", "Ready", "Held", "Alerting"].map(|kind| {
         json!({"type": kind, "status": "True", "reason": "Valid", "message": "", "observedGeneration": 3,
                "lastTransitionTime": time})
     });
@@ -36,7 +36,12 @@ fn full(name: &str, manifest: &str, time: &str) -> Value {
                           "health": "healthy", "exitCode": 0, "oomKilled": false, "startedAt": time, "restarts": 1,
                           "ip": "172.17.0.2", "ports": ["127.0.0.1:18080->8080/tcp"]},
             "retry": {"attempts": 2, "nextAttemptTime": time, "lastError": error},
+            "requested": {"state": "Running", "restart": true, "time": time},
             "lastAction": {"action": "start", "cause": "not running", "result": "Succeeded", "time": time},
+            "metrics": {"cpuPercent": 7, "memoryBytes": 1, "memoryLimitBytes": 2, "networkRxBytes": 3, "networkTxBytes": 4,
+                        "blockReadBytes": 5, "blockWriteBytes": 6, "pids": 7, "errorCount": 8, "lastErrorTime": time,
+                        "time": time},
+            "alerts": [{"metric": "cpu", "above": "90%", "since": time}],
             "events": [{"type": "Normal", "reason": "Started", "message": "started", "count": 2, "firstTime": time,
                         "lastTime": time}],
         },

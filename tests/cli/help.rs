@@ -2,8 +2,31 @@
 
 use crate::fixture::{Source, outcome, wharf};
 
-const COMMANDS: [&str; 9] =
-    ["validate", "get", "describe", "events", "explain", "schema", "completions", "man", "doctor"];
+const COMMANDS: [&str; 23] = [
+    "adopt",
+    "gc",
+    "start",
+    "stop",
+    "restart",
+    "sync",
+    "resume",
+    "delete",
+    "batch",
+    "validate",
+    "get",
+    "describe",
+    "events",
+    "summary",
+    "metrics",
+    "top",
+    "logs",
+    "exec",
+    "explain",
+    "schema",
+    "completions",
+    "man",
+    "doctor",
+];
 
 #[test]
 fn every_command_has_help_with_examples_and_exit_codes() {
@@ -28,9 +51,21 @@ fn the_help_names_every_command() {
 
 #[test]
 fn a_senseless_command_line_is_2_and_says_so_on_standard_error() {
-    for arguments in
-        [&["gte"][..], &[], &["get", "-o", "xml"], &["get", "-l", "a in (b)"], &["get", "x", "-l", "a"], &["describe"]]
-    {
+    for arguments in [
+        &["gte"][..],
+        &[],
+        &["get", "-o", "xml"],
+        &["get", "-l", "a in (b)"],
+        &["get", "x", "-l", "a"],
+        &["describe"],
+        &["logs"],
+        &["metrics"],
+        &["metrics", "x", "--metric", "cpus"],
+        &["metrics", "x", "--since", "then"],
+        &["metrics", "x", "--recommend", "--since", "1h"],
+        &["exec", "x"],
+        &["logs", "x", "--since", "then"],
+    ] {
         let outcome = outcome(wharf().args(arguments));
         assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""), "{arguments:?}");
         assert!(outcome.stderr.contains("Usage:") || outcome.stderr.contains("error:"), "{outcome:?}");

@@ -3,8 +3,15 @@
 mod doctor;
 mod fixture;
 mod help;
+mod live;
+mod metrics;
 mod prune;
 mod reads;
 mod reference;
 mod streams;
+mod summary;
+mod top;
 mod validate;
+
+#[path = "../support/mod.rs"]
+mod support;

@@ -10,6 +10,7 @@
 //! name held by container foo of nobody
 //! retry at +30s | retry when the manifest changes | replacement failed
 //! restart at +30s | restart spent Stop | stopped on purpose
+//! state asked for (the spec's, by command) | restart asked for
 //! waiting for db, cache
 //! former network wharf-test.group.team
 //! goal delete | goal delete with network wharf-test.isolated
@@ -25,7 +26,7 @@ use wharf::model::labels;
 use wharf::model::spec::{Fallback, Workspace};
 use wharf::model::status::{ContainerState, Health};
 use wharf::model::{Name, Uid};
-use wharf::plan::{Goal, Image, Observed, Origin, ProjectDir, Restart, Retry, Scope, Situation, Subject};
+use wharf::plan::{Asked, Goal, Image, Observed, Origin, ProjectDir, Restart, Retry, Scope, Situation, Subject};
 
 /// A situation that owns its parts.
 #[derive(Clone, Debug)]
@@ -39,6 +40,7 @@ pub struct Given {
     pub restart: Restart,
     pub stopped_on_purpose: bool,
     pub waiting_for: Vec<Name>,
+    pub asked: Asked,
     pub former_networks: Vec<String>,
 }
 
@@ -85,6 +87,7 @@ impl Given {
             restart: Restart::Due,
             stopped_on_purpose: false,
             waiting_for: Vec::new(),
+            asked: Asked::default(),
             former_networks: Vec::new(),
         })
     }
@@ -117,6 +120,8 @@ impl Given {
         match line {
             "goal delete" => self.goal = Goal::Delete { network: None },
             "stopped on purpose" => self.stopped_on_purpose = true,
+            "state asked for" => self.asked.state = true,
+            "restart asked for" => self.asked.restart = true,
             "replacement failed" => self.replacement_failed = true,
             "retry when the manifest changes" => self.retry = Retry::WhenManifestChanges,
             "restart spent Stop" => self.restart = Restart::Spent(Fallback::Stop),
@@ -225,6 +230,7 @@ impl Given {
             restart: self.restart,
             stopped_on_purpose: self.stopped_on_purpose,
             waiting_for: &self.waiting_for,
+            asked: self.asked,
             former_networks: &self.former_networks,
         }
     }

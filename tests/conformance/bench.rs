@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use wharf::engine::{ContainerSpec, Engine, Limits, NetworkSpec};
+use wharf::engine::{Console, ContainerSpec, Engine, Limits, NetworkSpec, Survey};
 use wharf::model::Instance;
 use wharf::model::labels;
 use wharf::model::reference::ImageReference;
@@ -13,7 +13,7 @@ use wharf::model::spec::Security;
 /// An engine, and an instance on it that nobody else uses. What carries the bench's labels is removed with it.
 pub trait Bench: Send + Sync {
     /// The engine under test.
-    type E: Engine;
+    type E: Engine + Console + Survey;
 
     /// The engine under test.
     fn engine(&self) -> &Self::E;

@@ -3,6 +3,7 @@
 //! A simulated engine that nobody compares with a real one proves nothing: what a body here asserts has been seen on both.
 
 mod bench;
+mod console;
 mod containers;
 mod docker;
 mod during;
@@ -11,8 +12,10 @@ mod images;
 mod lifecycle;
 mod networks;
 mod simulated;
+mod stats;
 mod story;
 mod suite;
+mod survey;
 mod volumes;
 
 #[path = "../common/cases.rs"]

@@ -29,6 +29,27 @@ macro_rules! suite {
             a_taken_port_fails_the_start_until_it_is_free
             health_is_seen
         );
+        $crate::suite::tests!(#[$attribute] $make; stats:
+            a_reading_shows_what_is_used
+            without_limit_and_network_there_is_the_machine
+            what_is_paused_uses_no_processor
+            what_does_not_run_is_a_conflict
+        );
+        $crate::suite::tests!(#[$attribute] $make; console:
+            logs_show_what_was_written
+            logs_know_when
+            logs_are_followed_to_the_end
+            logs_of_nobody_are_not_found
+            commands_write_and_end
+            commands_read
+            a_terminal_has_one_stream
+            what_cannot_be_run_is_told
+            commands_end_with_the_container
+        );
+        $crate::suite::tests!(#[$attribute] $make; survey:
+            networks_are_listed_with_whatever_is_bound_to_them
+            a_description_says_how_it_was_made
+        );
         $crate::suite::tests!(#[$attribute] $make; during:
             one_that_is_renamed_is_listed_once
             one_that_is_removed_is_listed_until_it_is_gone

@@ -207,7 +207,7 @@ async fn orphans_are_told_once_and_left_alone() {
     let orphan: Vec<_> = told.iter().filter(|event| event.reason == EventReason::Orphan).collect();
     assert_eq!(orphan.len(), 1, "{told:?}");
     assert_eq!(orphan[0].count, 1);
-    assert!(orphan[0].message.contains("docker rm -f wharf-b"), "{}", orphan[0].message);
+    assert!(orphan[0].message.contains("wharf gc"), "{}", orphan[0].message);
     // Declared again, it is what it was.
     let id = rig.id("wharf-b");
     rig.declare("b", SPEC);

@@ -9,7 +9,7 @@ use futures_util::stream::BoxStream;
 use wharf::engine::simulated::Simulated;
 use wharf::engine::{
     ContainerDetail, ContainerSpec, ContainerSummary, Engine, EngineError, EngineEvent, EngineInfo, Limits,
-    NetworkSpec, PullProgress, VolumeSummary,
+    NetworkSpec, PullProgress, Stats, VolumeSummary,
 };
 use wharf::model::Instance;
 use wharf::model::event::EventReason;
@@ -49,6 +49,10 @@ impl Engine for Defective {
 
     fn inspect(&self, id: &str) -> impl Future<Output = Answer<ContainerDetail>> + Send {
         self.engine.inspect(id)
+    }
+
+    fn stats(&self, id: &str) -> impl Future<Output = Answer<Stats>> + Send {
+        self.engine.stats(id)
     }
 
     fn find_by_name(&self, name: &str) -> impl Future<Output = Answer<ContainerDetail>> + Send {

@@ -178,3 +178,23 @@ fn walk(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(directory).expect("listable").map(|entry| entry.expect("readable").path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }
+
+/// Seconds between the first two attempts at something that fails.
+async fn first_gap(operation: Operation, fault: Fault) -> f64 {
+    let mut rig = Rig::new();
+    rig.engine.inject(CallRule::new(fault).on(operation).times(1));
+    running(&mut rig);
+    rig.until_ready(&["box"]).await;
+    let times = rig.times_of(operation, 0);
+    times[1] - times[0]
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_class_of_failure_has_a_least_delay() {
+    let engine = first_gap(Operation::Start, failed("device busy")).await;
+    assert!(engine < 0.5, "the engine: at once, not after {engine} s");
+    let network = first_gap(Operation::Pull, Fault::Refuse(Refusal::Registry("connection reset".to_owned()))).await;
+    assert!((1.0..1.5).contains(&network), "a registry: after a second, not {network} s");
+    let storage = first_gap(Operation::Create, failed("no space left on device")).await;
+    assert!((5.0..5.5).contains(&storage), "a disk: after five seconds, not {storage} s");
+}

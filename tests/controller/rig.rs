@@ -11,15 +11,18 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use wharf::controller::{Ending, Input, Options, run};
+use wharf::controller::{Ending, Handle, Input, Options, RequestError, run};
 use wharf::engine::simulated::{Operation, Simulated};
 use wharf::engine::{ContainerDetail, Engine};
-use wharf::model::event::{EventReason, EventRecord};
+use wharf::events::Hub;
+use wharf::model::batch::Verb;
+use wharf::model::event::{EventFilter, EventReason, EventRecord};
 use wharf::model::hash::Fingerprint;
 use wharf::model::status::{Condition, ConditionType, ContainerState, Phase, WorkspaceStatus};
 use wharf::source::{ManifestFile, Reading, Snapshot, SourceFile};
 use wharf::status_file::StatusFiles;
 use wharf::store::{Lock, Store};
+use wharf::tracker::Tracker;
 
 /// How long, in virtual time, anything may take.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -39,6 +42,10 @@ pub struct Rig {
     running: Option<(JoinHandle<Ending>, CancellationToken)>,
     /// The running controller's.
     store: Option<Store>,
+    /// The live state, whichever controller runs.
+    pub tracker: Tracker,
+    /// What happens, whichever controller runs.
+    pub hub: Hub,
     tune: fn(&mut Options),
 }
 
@@ -65,7 +72,17 @@ impl Rig {
         // In memory where that is possible: a disk's flushes would take most of the time.
         let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
         let directory = directory.expect("a temporary directory");
-        Self { engine, directory, files: BTreeMap::new(), inputs: None, running: None, store: None, tune: |_| {} }
+        Self {
+            engine,
+            directory,
+            files: BTreeMap::new(),
+            inputs: None,
+            running: None,
+            store: None,
+            tracker: Tracker::new(),
+            hub: Hub::new(),
+            tune: |_| {},
+        }
     }
 
     #[must_use]
@@ -99,6 +116,8 @@ impl Rig {
         let engine = self.engine.clone();
         options.clock = Arc::new(move || engine.now());
         options.seed = 7;
+        options.tracker = self.tracker.clone();
+        options.hub = self.hub.clone();
         (self.tune)(&mut options);
         options
     }
@@ -134,6 +153,16 @@ impl Rig {
             async move { run(engine, store, statuses, inputs, options, token).await.expect("the controller runs") };
         self.running = Some((tokio::spawn(controller), shutdown));
         self.inputs = Some(sender);
+    }
+
+    /// To ask the running controller for something.
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.inputs.clone().expect("a controller was started"))
+    }
+
+    /// Asks for something, under a name that is used once.
+    pub async fn ask(&self, verb: Verb, name: &str) -> Result<(), RequestError> {
+        self.handle().ask(verb, name.parse().expect("a name"), format!("{:?}", Instant::now())).await
     }
 
     /// Ends the controller in order.
@@ -340,7 +369,9 @@ impl Rig {
     /// The event log of a workspace, also of one that is gone.
     pub fn log(&self, name: &str) -> Vec<EventRecord> {
         let store = self.store.as_ref().expect("a controller was started");
-        store.events_of(&name.parse().expect("a name"), 100).expect("readable")
+        let filter = EventFilter { workspace: Some(name.parse().expect("a name")), ..EventFilter::default() };
+        let events = store.events(&filter, 100).expect("readable");
+        events.into_iter().rev().map(|event| event.record).collect()
     }
 
     /// No rule of the engine was broken.

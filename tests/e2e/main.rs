@@ -2,13 +2,18 @@
 //!
 //! Each test has a source directory, an instance and a name prefix of its own, see [`support::world::World`].
 
+mod adopt;
+mod batch;
 mod counts;
 mod crash;
 mod drift;
 mod engine;
+mod exec;
 mod follow;
+mod gc;
 mod guard;
 mod inside;
+mod logs;
 mod once;
 mod registry;
 mod shutdown;
@@ -17,4 +22,4 @@ mod two;
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{manifest, world};
+use support::{manifest, terminal, world};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use wharf::manifest::{Manifest, parse, schemas};
-use wharf::model::spec::{NetworkMode, WorkspaceSpec};
+use wharf::model::spec::{Monitoring, NetworkMode, Threshold, ThresholdMetric, WorkspaceSpec};
 use wharf::model::{Name, Workspace};
 
 use super::{rendered, repository};
@@ -136,4 +136,24 @@ fn what_looks_like_a_conflict_and_is_none() {
          - {hostPath: /srv, mountPath: /a/b}\n  - {tmpfs: {}, mountPath: /aa}\n  network: {mode: Group, group: g}\n",
     );
     spec("  image: a\n  network: {mode: None}\n  ports: []\n");
+}
+
+#[test]
+fn thresholds_as_people_write_them() {
+    let monitoring = spec(
+        "  image: a\n  monitoring:\n    interval: 1m\n    thresholds:\n    - {metric: cpu, above: 90%, for: 5m, clearBelow: 80%}\n    \
+         - {metric: network, above: 10Mi}\n    - {metric: block, above: 1000000, clearBelow: 1000000}\n",
+    )
+    .monitoring;
+    assert_eq!(monitoring.interval.map(|interval| interval.to_string()), Some("1m".to_owned()));
+    let shown = |threshold: &Threshold| {
+        let Threshold { metric, above, lasting, .. } = threshold;
+        format!("{metric} {above} {lasting} {}", threshold.clears_below())
+    };
+    let shown: Vec<String> = monitoring.thresholds.iter().map(shown).collect();
+    assert_eq!(shown, ["cpu 90% 5m 80%", "network 10Mi 0s 9Mi", "block 1M 0s 1M"]);
+    assert_eq!(monitoring.thresholds[0].metric, ThresholdMetric::Cpu);
+    let unsaid = spec("  image: a\n");
+    assert_eq!(unsaid.monitoring, Monitoring::default());
+    assert!(!serde_json::to_string(&unsaid).expect("JSON").contains("monitoring"), "older versions refuse the field");
 }

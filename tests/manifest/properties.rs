@@ -11,8 +11,8 @@ use wharf::manifest::parse;
 use wharf::model::quantity::{Cpu, Memory};
 use wharf::model::spec::{
     ApiVersion, Backoff, Capabilities, DeletionPolicy, DesiredState, EnvSource, EnvVar, Fallback, HealthCheck, Kind,
-    Metadata, Network, NetworkMode, Port, Project, Protocol, PullPolicy, Recovery, Resources, SeccompProfile, Security,
-    Tmpfs, VolumeMount,
+    Level, Metadata, Monitoring, Network, NetworkMode, Port, Project, Protocol, PullPolicy, Recovery, Resources,
+    SeccompProfile, Security, Threshold, ThresholdMetric, Tmpfs, VolumeMount,
 };
 use wharf::model::{Workspace, WorkspaceSpec};
 use wharf::yaml;
@@ -52,6 +52,7 @@ spec:
   network: {mode: Group, group: payments}
   healthCheck: {command: [check, c4n4ry], interval: 10s}
   recovery: {maxRetries: 5, backoff: {initial: 1s, max: 5m}}
+  monitoring: {interval: 30s, thresholds: [{metric: cpu, above: 90%, for: 5m, clearBelow: 80%}]}
   dependsOn: [db]
 "#;
 
@@ -239,6 +240,26 @@ fn recovery() -> impl Strategy<Value = Recovery> {
     })
 }
 
+fn monitoring() -> impl Strategy<Value = Monitoring> {
+    let threshold = |metric: ThresholdMetric| {
+        let level = move |number: u32| {
+            if metric.is_rate() { Level::Rate(Memory::from_bytes(number.into())) } else { Level::Percent(number) }
+        };
+        (1_u32..=10_000, period(0), option::of(1_u32..=10_000)).prop_map(move |(above, lasting, below)| Threshold {
+            metric,
+            above: level(above),
+            lasting,
+            clear_below: below.map(|below| level(below.min(above))),
+        })
+    };
+    let thresholds = ThresholdMetric::ALL.map(|metric| option::of(threshold(metric)));
+    let interval = (1_000_u64..=3_600_000).prop_map(|millis| format!("{millis}ms").parse().expect("a period"));
+    (option::of(interval), thresholds).prop_map(|(interval, thresholds)| Monitoring {
+        interval,
+        thresholds: thresholds.into_iter().flatten().collect(),
+    })
+}
+
 fn metadata() -> impl Strategy<Value = Metadata> {
     (name(), btree_map("[a-z]{1,5}(/[a-z]{1,3})?", "[a-zA-Z0-9]{1,5}", 0..3), btree_map(text(), text(), 0..3))
         .prop_map(|(name, labels, annotations)| Metadata { name, labels, annotations })
@@ -261,14 +282,14 @@ fn workspace() -> impl Strategy<Value = Workspace> {
     );
     let process = (vec(text(), 0..3), vec(text(), 0..3), option::of(text()), option::of(name()), env());
     let storage = (option::of(project()), volumes());
-    let limits = (resources(), security(), option::of(health_check()), recovery(), period(0));
+    let limits = (resources(), security(), option::of(health_check()), recovery(), monitoring(), period(0));
     let depends_on = btree_set("x[a-z]{10,12}", 0..3);
     (metadata(), choices, process, storage, network_and_ports(), limits, depends_on).prop_map(
         |(metadata, choices, process, storage, (network, ports), limits, depends_on)| {
             let (state, image_pull_policy, deletion_policy, (delete_volumes, suspend)) = choices;
             let (command, args, user, hostname, env) = process;
             let (project, volumes) = storage;
-            let (resources, security, health_check, recovery, stop_grace_period) = limits;
+            let (resources, security, health_check, recovery, monitoring, stop_grace_period) = limits;
             let depends_on = depends_on.iter().map(|name| name.parse().expect("a name")).collect();
             let spec = WorkspaceSpec {
                 state,
@@ -288,6 +309,7 @@ fn workspace() -> impl Strategy<Value = Workspace> {
                 security,
                 health_check,
                 recovery,
+                monitoring,
                 stop_grace_period,
                 depends_on,
                 deletion_policy,

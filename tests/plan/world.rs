@@ -203,6 +203,8 @@ impl World {
         (container.state, container.exit_code, container.oom_killed) = (ContainerState::Running, None, false);
         container.health = container.health.map(|_| Health::Healthy);
         self.given.stopped_on_purpose = false;
+        // Another run is on: what was asked for has come about.
+        self.given.asked.restart = false;
         Ok(())
     }
 

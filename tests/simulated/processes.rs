@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use wharf::engine::simulated::{Behaviour, Operation};
-use wharf::engine::{Change, Engine, EngineError};
+use wharf::engine::{Change, Console, Engine, EngineError, LogOptions, OutputStream};
 use wharf::model::status::{ContainerState, Health};
 
 use crate::bench::{SECOND, checked, engine, inspect, next, run, running_command, spec, subscribed};
@@ -54,6 +55,42 @@ async fn a_frozen_process_is_watched_by_nobody_and_ends_when_it_thaws() {
     assert_eq!((seen.state, seen.health), (ContainerState::Paused, Some(Health::Unhealthy)));
     engine.unpause(&id).await.expect("unpaused");
     assert_eq!(inspect(&engine, &id).await.exit_code, Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn use_grows_with_time_but_not_while_frozen_and_begins_anew_with_a_run() {
+    let engine = engine();
+    let id = run(&engine, &spec("busy")).await;
+    let begin = engine.stats(&id).await.expect("it runs");
+    tokio::time::advance(SECOND * 100).await;
+    let later = engine.stats(&id).await.expect("it runs");
+    let used = later.cpu_nanos - begin.cpu_nanos;
+    assert!((1_000_000_000..=25_000_000_000).contains(&used), "1 to 25 % of a processor: {used}");
+    assert_eq!(later.time.duration_since(begin.time).as_secs(), 100);
+    engine.outside().pause("wharf-busy").expect("paused");
+    tokio::time::advance(SECOND * 50).await;
+    assert_eq!(engine.stats(&id).await.expect("frozen").cpu_nanos, later.cpu_nanos);
+    engine.unpause(&id).await.expect("unpaused");
+    tokio::time::advance(SECOND * 100).await;
+    let last = engine.stats(&id).await.expect("it runs");
+    assert_eq!(last.cpu_nanos - later.cpu_nanos, used);
+    engine.stop(&id, SECOND).await.expect("stopped");
+    engine.start(&id).await.expect("started");
+    assert_eq!(engine.stats(&id).await.expect("it runs").cpu_nanos, begin.cpu_nanos);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_follows_a_log_is_told_when_the_engine_goes() {
+    let engine = engine();
+    let talks = Behaviour { says: vec![(SECOND, OutputStream::Stdout, "one".to_owned())], ..Behaviour::default() };
+    engine.script("wharf-box", talks);
+    let id = run(&engine, &spec("box")).await;
+    let mut log = engine.logs(&id, &LogOptions { follow: true, ..LogOptions::default() });
+    assert_eq!(log.next().await.expect("a line").expect("read").bytes, b"one\n");
+    engine.stop_engine();
+    let end = log.next().await.expect("an error");
+    assert!(matches!(end, Err(EngineError::OutcomeUnknown { .. })), "{end:?}");
+    assert_eq!(log.next().await, None);
 }
 
 #[tokio::test(start_paused = true)]

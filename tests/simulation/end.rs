@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use wharf::engine::ContainerDetail;
 use wharf::model::labels;
+use wharf::model::spec::DesiredState;
 use wharf::model::status::{ConditionType, ContainerState, WorkspaceStatus};
 
 use crate::scenario::{CANARY, Spec, State};
@@ -54,8 +55,49 @@ impl World {
         if let Err(why) = self.is_as_declared() {
             self.judge.violate(10, format!("did not stay as declared: {why}"));
         }
+        if let Err(why) = self.is_as_promised() {
+            self.judge.violate(15, why);
+        }
         if self.stage.medium.contains(CANARY.as_bytes()) {
             self.judge.violate(13, "the secret is in the store");
+        }
+    }
+
+    /// What was asked for and acknowledged has come about, unless the workspace has become another one or has got another spec since.
+    fn is_as_promised(&self) -> Result<(), String> {
+        for (name, wanted) in &self.wanted {
+            let record = name.parse().ok().and_then(|name| self.stage.medium.record(&name));
+            let (Some(promise), Some(record)) = (self.requests.promise(name), record) else { continue };
+            if (&promise.uid, promise.generation) != (&record.uid, record.generation) {
+                continue;
+            }
+            let state = record.requested.map(|it| it.state);
+            ensure(promise.states.contains(&state), || {
+                format!(
+                    "{name}: {state:?} was asked for, it is remembered, though {:?} was acknowledged",
+                    promise.states
+                )
+            })?;
+            let Some(least) = promise.new_run.filter(|_| !self.is_waiting(name, wanted)) else { continue };
+            let containers = self.stage.engine.snapshot();
+            let own =
+                |it: &&ContainerDetail| it.labels.get(labels::UID).map(String::as_str) == Some(record.uid.as_str());
+            let began = containers.iter().filter(own).filter_map(|it| it.started_at).max();
+            ensure(self.state(name, wanted) != State::Running || began.is_some_and(|began| began >= least), || {
+                format!("{name}: a restart was acknowledged at {least}, but it runs since {began:?}")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What a workspace is to be: what was asked for, or else what its manifest says.
+    fn state(&self, name: &str, wanted: &Spec) -> State {
+        let record = name.parse().ok().and_then(|name| self.stage.medium.record(&name));
+        match record.and_then(|record| record.requested).map(|requested| requested.state) {
+            Some(DesiredState::Running) => State::Running,
+            Some(DesiredState::Stopped) => State::Stopped,
+            Some(DesiredState::Archived) => State::Archived,
+            None => wanted.state,
         }
     }
 
@@ -98,16 +140,19 @@ impl World {
         let [status] = statuses.as_slice() else { return Err(format!("{} statuses", statuses.len())) };
         self.check_containers(name, wanted, &containers)?;
         let status = &status.status;
-        if self.is_waiting(wanted) {
+        if self.is_waiting(name, wanted) {
             return Ok(());
         }
+        let is_restarting = status.requested.is_some_and(|requested| requested.restart);
+        ensure(!is_restarting, || "a restart is still to come".to_owned())?;
+        let state = self.state(name, wanted);
         let says = |kind| status.condition(kind).map(|it| format!("{:?} {} {}", it.status, it.reason, it.message));
         for kind in [ConditionType::Accepted, ConditionType::Reconciled] {
             ensure(status.is(kind), || format!("{kind:?} is {:?}", says(kind)))?;
         }
         let ready = status.is(ConditionType::Ready);
-        ensure(ready == (wanted.state == State::Running), || {
-            format!("it is {:?}, Ready is {:?}", wanted.state, says(ConditionType::Ready))
+        ensure(ready == (state == State::Running), || {
+            format!("it is {state:?}, Ready is {:?}", says(ConditionType::Ready))
         })?;
         ensure(status.retry.is_none(), || "a retry is still told of".to_owned())?;
         ensure(!status.is(ConditionType::Held), || format!("Held is {:?}", says(ConditionType::Held)))
@@ -115,14 +160,14 @@ impl World {
 
     fn check_containers(&self, name: &str, wanted: &Spec, containers: &[&ContainerDetail]) -> Result<(), String> {
         let states = || containers.iter().map(|it| format!("{} {}", it.name, it.state)).collect::<Vec<_>>().join(", ");
-        match wanted.state {
+        match self.state(name, wanted) {
             State::Archived => ensure(containers.is_empty(), || format!("it is archived, but there is {}", states())),
             State::Stopped => {
                 let down = containers.iter().all(|it| it.state != ContainerState::Running);
                 ensure(down && containers.len() <= 1, || format!("it is to be stopped, but there is {}", states()))
             }
             // A replacement that was interrupted may wait together with what it replaces.
-            State::Running if self.is_waiting(wanted) => Ok(()),
+            State::Running if self.is_waiting(name, wanted) => Ok(()),
             State::Running => {
                 let [container] = containers else { return Err(format!("not one container: {}", states())) };
                 ensure(container.state == ContainerState::Running, || format!("{} does not run", states()))?;
@@ -136,10 +181,10 @@ impl World {
     }
 
     /// Whether it waits for another one that does not run, directly or not.
-    fn is_waiting(&self, wanted: &Spec) -> bool {
-        let Some(name) = &wanted.depends_on else { return false };
-        wanted.state == State::Running
-            && self.wanted.get(name).is_none_or(|other| other.state != State::Running || self.is_waiting(other))
+    fn is_waiting(&self, name: &str, wanted: &Spec) -> bool {
+        let Some(other) = &wanted.depends_on else { return false };
+        let waits = |spec: &Spec| self.state(other, spec) != State::Running || self.is_waiting(other, spec);
+        self.state(name, wanted) == State::Running && self.wanted.get(other).is_none_or(waits)
     }
 
     /// The documents of a status file, which is parsed once for as long as it stays as it is.

@@ -5,6 +5,7 @@ mod generate;
 mod judge;
 mod panics;
 mod people;
+mod requests;
 mod scenario;
 mod shrink;
 mod world;

@@ -4,7 +4,7 @@
 use wharf::model::random::Random;
 
 use crate::scenario::{
-    CallFault, Deed, EventFault, Extra, Happening, Loss, Operation, Scenario, Spec, State, Stranger, Way, What,
+    CallFault, Deed, EventFault, Extra, Happening, Loss, Operation, Request, Scenario, Spec, State, Stranger, Way, What,
 };
 
 /// Workspaces are called by these names; each may depend on those before it.
@@ -73,6 +73,8 @@ impl Generator {
             let at = self.random.below(LENGTH);
             happenings.extend(self.happening(at));
         }
+        let requests = requests(seed, &NAMES[..self.names], &happenings);
+        happenings.extend(requests);
         happenings.sort_by_key(|happening| happening.at);
         let latency = self.pick(&[0, 20, 20, 100]);
         Scenario { seed, latency, happenings }
@@ -243,6 +245,36 @@ impl Generator {
             if operation == Some(Operation::List) && self.random.below(2) == 0 { CallFault::Stale } else { fault };
         What::Call { operation, fault }
     }
+}
+
+/// What is asked of the controller, in every third seed: drawn by itself, so that everything else stays as it is without it. Half of it
+/// is asked close to something that goes wrong.
+fn requests(seed: u64, names: &[&str], happenings: &[Happening]) -> Vec<Happening> {
+    let mut random = Random::new(seed, 29);
+    if random.below(3) != 0 {
+        return Vec::new();
+    }
+    let count = 1 + random.below(5);
+    let mut draw = || {
+        let name = names[number(random.below(names.len() as u64))].to_owned();
+        let request = match random.below(12) {
+            0 | 1 => Request::Start,
+            2..=4 => Request::Stop,
+            5..=7 => Request::Restart,
+            8 => Request::RestartAgain,
+            9 => Request::Sync,
+            10 => Request::SyncAll,
+            _ => Request::Resume,
+        };
+        let near = happenings[number(random.below(happenings.len() as u64))].at;
+        let at = match random.below(4) {
+            0 => near.saturating_sub(random.below(100)),
+            1 => near + random.below(1500),
+            _ => random.below(LENGTH),
+        };
+        Happening { at, what: What::Ask { name, request } }
+    };
+    (0..count).map(|_| draw()).collect()
 }
 
 /// Numbers here are small.

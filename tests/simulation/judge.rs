@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::task;
 use tokio::time::Instant;
@@ -85,8 +86,12 @@ struct Bench {
     archived: BTreeMap<String, Instant>,
     is_readable: bool,
     confirmed: BTreeSet<String>,
+    /// A manifest that may be removed, because that was asked for.
+    given_up: Option<PathBuf>,
     /// When a person last did something to a workspace's container.
     meddled: BTreeMap<String, Instant>,
+    /// The run that was ended because of each request for a restart, by UID and request: another life knows nothing of it.
+    restarted: BTreeMap<String, (String, Option<Timestamp>)>,
     burst: (Instant, u64),
     parsed: u64,
 }
@@ -114,7 +119,9 @@ impl Judge {
             archived: BTreeMap::new(),
             is_readable: true,
             confirmed: BTreeSet::new(),
+            given_up: None,
             meddled: BTreeMap::new(),
+            restarted: BTreeMap::new(),
             burst: (now, 0),
             parsed: 0,
         };
@@ -155,6 +162,7 @@ impl Judge {
         let told = files.filter_map(|path| bench.stage.disk.bytes(&path));
         let told: Vec<(String, u64)> = told.flat_map(|bytes| lives(&String::from_utf8_lossy(&bytes))).collect();
         bench.generations = told.into_iter().collect();
+        bench.restarted.clear();
     }
 
     /// What was told could not be stored.
@@ -165,6 +173,11 @@ impl Judge {
     /// No crash that was planned comes any more.
     pub fn spare_process(&self) {
         self.bench().fuse = None;
+    }
+
+    /// Which process there was last.
+    pub fn process(&self) -> u64 {
+        self.bench().process
     }
 
     pub fn lives(&self) -> bool {
@@ -223,6 +236,16 @@ impl Judge {
     /// A person confirmed deletions.
     pub fn confirm(&self, names: impl Iterator<Item = String>) {
         self.bench().confirmed.extend(names);
+    }
+
+    /// The controller may remove this manifest.
+    pub fn give_up(&self, manifest: PathBuf) {
+        self.bench().given_up = Some(manifest);
+    }
+
+    /// It may not any more.
+    pub fn keep(&self) {
+        self.bench().given_up = None;
     }
 
     /// A person changed the workspace or its container: what failed before is no sign of a hot loop.
@@ -377,8 +400,27 @@ impl Bench {
             let what = format!("{boundary} {} without a look at it since a change of it failed", container.name);
             self.violate(4, what);
         }
-        if boundary.operation == "engine.remove" {
-            self.removal(&container, &name, &uid);
+        match boundary.operation {
+            "engine.remove" => self.removal(&container, &name, &uid),
+            "engine.stop" => self.stop(&container, &name),
+            _ => {}
+        }
+    }
+
+    /// A request for a restart ends one run.
+    fn stop(&mut self, container: &ContainerDetail, name: &str) {
+        let record = name.parse::<Name>().ok().and_then(|name| self.stage.medium.record(&name));
+        let Some(request) = record.and_then(|record| record.restart) else { return };
+        let run = (container.id.clone(), container.started_at);
+        if (request.container.as_ref(), request.started_at) != (Some(&run.0), run.1) {
+            return;
+        }
+        let first = self
+            .restarted
+            .entry(format!("{} {}", label(container, labels::UID), request.id))
+            .or_insert_with(|| run.clone());
+        if *first != run {
+            self.violate(15, format!("{} ends a second run of {name}", request.id));
         }
     }
 
@@ -503,7 +545,9 @@ impl Bench {
     fn is_ours(&self, operation: &str, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let hidden = name.starts_with('.') && (name.contains(".status.yaml.") || name.contains("confirmed.json."));
+        let is_given_up = operation == "disk.remove" && self.given_up.as_deref() == Some(path);
         operation == "disk.create"
+            || is_given_up
             || (path.starts_with(&self.stage.source)
                 && (name.ends_with(".status.yaml") || name == "confirmed.json" || hidden))
     }

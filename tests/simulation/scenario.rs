@@ -49,6 +49,8 @@ pub enum What {
     Confirm,
     /// A person does something to a workspace's container.
     Person { name: String, deed: Deed },
+    /// Somebody asks the running controller for something; while none runs, nobody answers.
+    Ask { name: String, request: Request },
     /// Somebody else's container appears.
     Stranger { name: String, kind: Stranger },
     /// Something goes wrong with the next call that fits.
@@ -146,6 +148,22 @@ pub enum Deed {
     RemoveNetwork,
     RemoveImages,
     Unhealthy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    Start,
+    Stop,
+    Restart,
+    /// The last restart of the workspace that was asked for, under the same ID.
+    RestartAgain,
+    Sync,
+    /// Of all workspaces.
+    SyncAll,
+    Resume,
+    /// Its manifest is removed, and the workspace with it.
+    Delete,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

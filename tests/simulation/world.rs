@@ -14,10 +14,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use wharf::controller::{Ending, Options, follow_directory, run};
+use wharf::controller::{Ending, Handle, Options, follow_directory, run};
 use wharf::disk::simulated::Simulated as Disk;
 use wharf::engine::simulated::{CallRule, EventRule, Fault, Operation as Call, Refusal, Simulated as Engine};
 use wharf::model::WorkspaceStatus;
+use wharf::model::batch::Verb;
 use wharf::source::{self, Source};
 use wharf::status_file::StatusFiles;
 use wharf::store::simulated::Simulated as Medium;
@@ -25,7 +26,8 @@ use wharf::store::{Store, confirm};
 use wharf::witness::{WitnessedDisk, WitnessedEngine, WitnessedMedium};
 
 use crate::judge::{Judge, Stage, Violation};
-use crate::scenario::{CANARY, CallFault, EventFault, Loss, Operation, Scenario, Spec, State, Way, What};
+use crate::requests::Requests;
+use crate::scenario::{CANARY, CallFault, EventFault, Loss, Operation, Request, Scenario, Spec, State, Way, What};
 
 pub const SOURCE: &str = "/source";
 pub const STATE: &str = "/source/.wharf";
@@ -66,6 +68,10 @@ pub struct World {
     /// Until when what is known may not be stored though it could be.
     full_until: Option<Instant>,
     pub made: u64,
+    /// What was asked of the controller.
+    pub requests: Requests,
+    /// Workspaces whose deletion was acknowledged.
+    deleted: BTreeSet<String>,
     /// Workspaces that were withdrawn at some time.
     pub withdrawn: BTreeSet<String>,
     /// Status files that were parsed, by path.
@@ -76,6 +82,7 @@ pub struct World {
 type Parsed = (Arc<[u8]>, Vec<WorkspaceStatus>);
 
 struct Running {
+    handle: Handle,
     controller: JoinHandle<Ending>,
     following: JoinHandle<()>,
     shutdown: CancellationToken,
@@ -123,6 +130,8 @@ impl World {
             has_lost_memory: false,
             full_until: None,
             made: 0,
+            requests: Requests::default(),
+            deleted: BTreeSet::new(),
             withdrawn: BTreeSet::new(),
             parsed: RefCell::default(),
         }
@@ -225,12 +234,12 @@ impl World {
         let source_options = source::Options { poll: options.poll, watch: false };
         let source = Source::on(Arc::clone(&disk), Path::new(SOURCE), vec![STATE.into()], source_options);
         let (inputs, receiver) = mpsc::unbounded_channel();
-        let shutdown = CancellationToken::new();
+        let (handle, shutdown) = (Handle::new(inputs.clone()), CancellationToken::new());
         let following = tokio::spawn(follow_directory(source, STATE.into(), inputs, shutdown.clone()));
         let statuses = StatusFiles::on(disk, Path::new(SOURCE), None);
         let controller = run(engine, opened.store, statuses, receiver, options, shutdown.clone());
         let controller = tokio::spawn(async move { controller.await.expect("the store was just read") });
-        self.running = Some(Running { controller, following, shutdown });
+        self.running = Some(Running { handle, controller, following, shutdown });
     }
 
     fn options(&self, disk: Arc<dyn wharf::disk::Disk>) -> Options {
@@ -270,6 +279,14 @@ impl World {
             }
             What::Confirm => self.confirm(),
             What::Person { name, deed } => self.person(name, *deed),
+            What::Ask { name, request } => {
+                let handle = self.running.as_ref().map(|running| running.handle.clone());
+                match handle {
+                    Some(handle) if *request == Request::Delete => self.delete(&handle, name).await,
+                    Some(handle) => self.ask(&handle, name, *request),
+                    None => {}
+                }
+            }
             What::Stranger { name, kind } => self.stranger(name, *kind),
             What::Call { operation, fault } => self.stage.engine.inject(call_rule(*operation, *fault)),
             What::Events { fault, times } => self.stage.engine.inject_event(event_rule(*fault, *times)),
@@ -298,6 +315,7 @@ impl World {
                 self.has_lost_memory = true;
                 self.strangers.clear();
                 self.judge.forget_generations();
+                self.requests.forget();
                 // Who remembers nothing has to believe the first list.
                 self.stage.engine.clear_faults();
                 self.judge.end_process(0);
@@ -341,6 +359,7 @@ impl World {
         let (path, text) = (self.path(name), spec.manifest(name));
         let (first, _) = text.split_at(text.len() / 2);
         self.judge.excuse(name);
+        self.deleted.remove(name);
         let tenth = Duration::from_millis(100);
         self.wanted.insert(name.to_owned(), spec.clone());
         self.tell_source();
@@ -358,18 +377,51 @@ impl World {
         self.damaged.remove(name);
     }
 
+    /// Asks for the end of a workspace, and waits for the answer.
+    async fn delete(&mut self, handle: &Handle, name: &str) {
+        if self.lost.is_some() || self.damaged.contains(name) || self.hidden.contains(name) {
+            return;
+        }
+        self.judge.give_up(self.path(name));
+        let asked = tokio::spawn({
+            let (handle, name) = (handle.clone(), name.parse().expect("a name"));
+            async move { handle.ask(Verb::Delete, name, String::new()).await }
+        });
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !asked.is_finished() && Instant::now() < deadline && !self.is_over() {
+            self.pass(Duration::from_millis(1)).await;
+        }
+        let is_granted = asked.is_finished() && matches!(asked.await, Ok(Ok(())));
+        self.judge.note(|| format!("delete {name}: granted: {is_granted}"));
+        self.judge.keep();
+        // One that was moved a moment ago may be granted all the same: what nobody has read yet is not found, and stays.
+        let is_gone = self.stage.disk.bytes(&self.path(name)).is_none();
+        if is_gone {
+            self.forget(name);
+        }
+        if is_gone && is_granted {
+            self.judge.confirm(std::iter::once(name.to_owned()));
+            self.deleted.insert(name.to_owned());
+        }
+    }
+
     fn withdraw(&mut self, name: &str) {
         if self.lost.is_none() && self.stage.disk.remove(&self.path(name)) {
-            self.wanted.remove(name);
-            self.withdrawn.insert(name.to_owned());
-            // With the workspace forgotten, what carries our labels may be taken over when it is declared again.
-            self.strangers.retain(|_, (resembles, _)| resembles != name);
-            self.damaged.remove(name);
-            self.hidden.remove(name);
-            self.stage.disk.mend_path(&self.path(name));
-            self.uncopy(name);
-            self.judge.excuse(name);
+            self.forget(name);
         }
+    }
+
+    /// Nothing declares it any more.
+    fn forget(&mut self, name: &str) {
+        self.wanted.remove(name);
+        self.withdrawn.insert(name.to_owned());
+        // With the workspace forgotten, what carries our labels may be taken over when it is declared again.
+        self.strangers.retain(|_, (resembles, _)| resembles != name);
+        self.damaged.remove(name);
+        self.hidden.remove(name);
+        self.stage.disk.mend_path(&self.path(name));
+        self.uncopy(name);
+        self.judge.excuse(name);
     }
 
     fn damage(&mut self, name: &str, text: &str) {
@@ -488,6 +540,13 @@ impl World {
         self.tell_source();
         // What is held is confirmed once it has been shown to be held.
         self.pass(Duration::from_secs(20)).await;
+        for name in self.deleted.clone() {
+            let record = name.parse().ok().and_then(|name| self.stage.medium.record(&name));
+            // A confirmation does not outlive a disk that was full when it was to be acted on.
+            if !self.has_lost_memory && record.is_some_and(|record| record.deletion.is_none()) {
+                self.judge.violate(15, format!("the deletion of {name} was acknowledged, but it is kept"));
+            }
+        }
         self.confirm();
     }
 

@@ -10,6 +10,7 @@
 //! progress pulling image debian:12: 3 of 50 MiB
 //! failed start container wharf-box: …         # the last failure
 //! deletion held PruneHeld …                   # or SourceLost, PolicyDenied
+//! alert cpu above 90%
 //! ```
 
 #[path = "../common/mod.rs"]
@@ -20,9 +21,10 @@ use std::fmt::Write as _;
 
 use common::{cases, given::Given, given::now};
 use wharf::model::Uid;
+use wharf::model::spec::ThresholdMetric;
 use wharf::model::status::{
-    Condition, ConditionStatus, ConditionType, ErrorClass, LastError, Reason, RetryStatus, StatusMetadata,
-    WorkspaceStatus,
+    Alert, Condition, ConditionStatus, ConditionType, ErrorClass, LastError, Reason, Requested, RetryStatus,
+    StatusMetadata, WorkspaceStatus,
 };
 use wharf::plan::{Acceptance, Goal, Reach, Retry, View, plan, status};
 
@@ -82,6 +84,8 @@ struct Told {
     progress: Option<String>,
     held: Option<(Reason, String)>,
     retry: Option<RetryStatus>,
+    requested: Option<Requested>,
+    alerts: Vec<Alert>,
 }
 
 impl Told {
@@ -95,6 +99,12 @@ impl Told {
             progress: None,
             held: None,
             retry: None,
+            requested: given.asked.state.then(|| Requested {
+                state: Some(given.subject.workspace.spec.state),
+                restart: given.asked.restart,
+                time: now().into(),
+            }),
+            alerts: Vec::new(),
         }
     }
 
@@ -113,6 +123,9 @@ impl Told {
                     self.progress = Some(progress.to_owned());
                 } else if let Some(error) = line.strip_prefix("failed ") {
                     self.retry = Some(failure(error));
+                } else if let Some(level) = line.strip_prefix("alert cpu above ") {
+                    let since = now().into();
+                    self.alerts.push(Alert { metric: ThresholdMetric::Cpu, above: level.to_owned(), since });
                 } else if let Some(why) = line.strip_prefix("deletion held ") {
                     self.held = Some(reason_and_message(why)?);
                 } else {
@@ -152,6 +165,9 @@ impl Told {
             retry,
             restarts: 0,
             last_action: None,
+            requested: self.requested.as_ref(),
+            metrics: None,
+            alerts: &self.alerts,
             previous,
             events: Vec::new(),
             now: now(),

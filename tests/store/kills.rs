@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use wharf::model::event::EventFilter;
 use wharf::store::{Opened, Outcome};
 
 use crate::support::{name, open, put, record, temp};
@@ -38,8 +39,9 @@ fn kill_9_at_any_moment_loses_nothing_acknowledged() {
             let generation = |side: &str| records[&name(&format!("{side}-{of}"))].generation;
             assert!(generation("left") >= number, "round {round} lost acknowledged write {number}");
             assert_eq!(generation("left"), generation("right"), "round {round}: half of a batch was kept");
-            let events = store.events_of(&name(&format!("left-{of}")), 2).expect("events");
-            let logged = events.iter().any(|event| event.message == format!("generation {number}"));
+            let filter = EventFilter { workspace: Some(name(&format!("left-{of}"))), ..EventFilter::default() };
+            let events = store.events(&filter, 2).expect("events");
+            let logged = events.iter().any(|event| event.record.message == format!("generation {number}"));
             assert!(logged, "round {round} lost the event of {number}: {events:?}");
         }
     }

@@ -6,6 +6,7 @@ mod disk;
 mod events;
 mod kills;
 mod reading;
+mod series;
 mod support;
 mod writer;
 

@@ -12,4 +12,5 @@ pub mod registry;
 pub mod small_disk;
 pub mod stream;
 pub mod tell;
+pub mod terminal;
 pub mod world;

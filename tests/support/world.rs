@@ -143,7 +143,7 @@ impl World {
     }
 
     /// The program, with this source and place on the engine, and with nothing of the developer's own settings.
-    fn command(&self, command: &str, more: &[&str]) -> Command {
+    pub fn command(&self, command: &str, more: &[&str]) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_wharf"));
         program.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         program.arg("--no-color").arg(command);

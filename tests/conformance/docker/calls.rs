@@ -34,6 +34,8 @@ async fn every_operation_is_one_request() {
     assert_eq!(proxy.take_calls(), ["GET /containers/json"]);
     engine.inspect(&id).await.expect("inspected");
     assert_eq!(proxy.take_calls(), ["GET /containers/{id}/json"]);
+    engine.stats(&id).await.expect("read");
+    assert_eq!(proxy.take_calls(), ["GET /containers/{id}/stats"]);
     engine.find_by_name(&spec.name).await.expect("found");
     assert_eq!(proxy.take_calls(), [format!("GET /containers/{}/json", spec.name)]);
     engine.update(&id, &Limits { pids: Some(50), ..Limits::default() }).await.expect("updated");

@@ -1,11 +1,13 @@
 //! The bodies on the real engine of this machine, and what only makes sense there.
 
 mod calls;
+mod commands;
 mod faults;
 mod isolation;
 mod own_engine;
 mod sandbox;
 mod stage;
+mod use_of_resources;
 
 use wharf::engine::Engine;
 use wharf::engine::docker::Docker;

@@ -4,9 +4,10 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use jiff::Timestamp;
 use serde::Deserialize;
 use wharf::model::event::{EventReason, EventType};
+use wharf::model::spec::DesiredState;
 use wharf::model::status::{
     ActionResult, Condition, ConditionStatus, ConditionType, ContainerState, ContainerStatus, ErrorClass, Health,
-    LastAction, LastError, Phase, Reason, RetryStatus, Status, StatusKind, StatusMetadata,
+    LastAction, LastError, Phase, Reason, Requested, RetryStatus, Status, StatusKind, StatusMetadata,
 };
 use wharf::model::time::Time;
 use wharf::model::{EventRecord, Uid, WorkspaceStatus};
@@ -51,8 +52,11 @@ fn status(bytes: &mut Bytes<'_>) -> Result<Status> {
         summary: text(bytes)?,
         conditions: list(bytes, 5, condition)?,
         container: some(bytes, container)?,
+        requested: some(bytes, requested)?,
         retry: some(bytes, retry)?,
         last_action: some(bytes, last_action)?,
+        metrics: None,
+        alerts: Vec::new(),
         events: list(bytes, 4, event)?,
     })
 }
@@ -97,6 +101,11 @@ fn last_action(bytes: &mut Bytes<'_>) -> Result<LastAction> {
     Ok(LastAction { action: text(bytes)?, cause: text(bytes)?, result, time: time(bytes)? })
 }
 
+fn requested(bytes: &mut Bytes<'_>) -> Result<Requested> {
+    let state = some(bytes, |bytes| Ok(*bytes.choose(&[DesiredState::Running, DesiredState::Stopped])?))?;
+    Ok(Requested { state, restart: bool::arbitrary(bytes)?, time: time(bytes)? })
+}
+
 fn event(bytes: &mut Bytes<'_>) -> Result<EventRecord> {
     Ok(EventRecord {
         kind: *bytes.choose(&[EventType::Normal, EventType::Warning])?,
@@ -105,6 +114,7 @@ fn event(bytes: &mut Bytes<'_>) -> Result<EventRecord> {
         count: u32::arbitrary(bytes)?,
         first_time: time(bytes)?,
         last_time: time(bytes)?,
+        details: None,
     })
 }
 

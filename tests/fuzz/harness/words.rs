@@ -7,6 +7,7 @@ use wharf::model::Name;
 use wharf::model::period::Period;
 use wharf::model::quantity::{Cpu, Memory};
 use wharf::model::reference::{AbsolutePath, Capability, ImageReference};
+use wharf::model::spec::Level;
 
 /// Amounts of processor time and memory.
 pub fn quantities(bytes: &[u8]) {
@@ -34,7 +35,7 @@ const UNITS: [(&str, f64); 8] = [
     ("k", 1e3),
 ];
 
-/// Durations, names, image references, paths and capabilities.
+/// Durations, levels, names, image references, paths and capabilities.
 pub fn others(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Some(period) = written_back::<Period>(text) {
@@ -42,6 +43,9 @@ pub fn others(bytes: &[u8]) {
             period.duration() <= Period::MAX && period.duration().subsec_nanos() % 1_000_000 == 0,
             "{text}: {period}"
         );
+    }
+    if let Some(level) = written_back::<Level>(text) {
+        assert!(level.value() > 0.0 && (level.is_rate() || level.value() <= 100.0), "{text}: {level}");
     }
     if let Some(name) = written_back::<Name>(text) {
         assert_eq!(name.as_str(), text);
