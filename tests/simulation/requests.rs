@@ -27,7 +27,15 @@ struct Ledger {
     lives: u64,
     /// The last restart of each workspace that was asked for.
     restarts: BTreeMap<String, String>,
+    traffic: BTreeMap<String, Traffic>,
     promises: BTreeMap<String, Promise>,
+}
+
+/// The requests about one workspace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Traffic {
+    asked: u64,
+    answered: u64,
 }
 
 /// What was promised about a workspace.
@@ -55,6 +63,8 @@ struct Question {
     before: Option<Record>,
     /// Whether what is in the store is what the controller knows.
     is_clear: bool,
+    /// With this one. Another that is answered meanwhile may change the answer, and be taken back by a third.
+    traffic: Traffic,
 }
 
 impl Requests {
@@ -71,6 +81,14 @@ impl Requests {
 
     pub fn promise(&self, name: &str) -> Option<Promise> {
         self.ledger().promises.get(name).cloned()
+    }
+
+    /// Counts a request, which is counted by its answer, too.
+    fn begin(&self, name: &str) -> Traffic {
+        let mut ledger = self.ledger();
+        let traffic = ledger.traffic.entry(name.to_owned()).or_default();
+        traffic.asked += 1;
+        *traffic
     }
 
     /// The ID of a request.
@@ -117,6 +135,7 @@ impl World {
             asked_at: self.stage.engine.now(),
             before: self.stage.medium.record(&name),
             is_clear: !self.has_lost_memory,
+            traffic: self.requests.begin(name.as_str()),
             name: name.clone(),
         };
         let handle = handle.clone();
@@ -132,6 +151,7 @@ impl Question {
         let after = self.stage.medium.record(&self.name);
         let lives = self.judge.lives() && self.judge.process() == self.process;
         let mut ledger = self.requests.ledger();
+        let was_alone = self.was_alone(&mut ledger);
         if ledger.lives != self.lives {
             return;
         }
@@ -142,9 +162,17 @@ impl Question {
             Err(_) => {}
         }
         drop(ledger);
-        if lives && self.is_clear {
+        if lives && self.is_clear && was_alone {
             self.check(answer, after.as_ref());
         }
+    }
+
+    /// Whether no other request about the workspace was on its way at any time of this one, which ends now.
+    fn was_alone(&self, ledger: &mut Ledger) -> bool {
+        let traffic = ledger.traffic.entry(self.name.to_string()).or_default();
+        let was_alone = *traffic == self.traffic && traffic.asked == traffic.answered + 1;
+        traffic.answered += 1;
+        was_alone
     }
 
     /// It is recorded.
