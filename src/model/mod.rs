@@ -15,6 +15,7 @@ pub mod random;
 pub mod reference;
 pub mod schema;
 pub mod selector;
+pub mod source;
 pub mod spec;
 pub mod statistics;
 pub mod status;
