@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use wharf::controller::{self, Handle, Options, follow_directory};
+use wharf::controller::{self, Handle, Options, Readings, follow_directory};
 use wharf::engine::simulated::Simulated;
 use wharf::model::Name;
 use wharf::model::batch::Verb;
@@ -42,7 +42,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("{}: {old} -> {:?} ({})", change.workspace, change.new, change.reason);
     })?;
     let (handle, tracker) = (Handle::new(inputs.clone()), options.tracker.clone());
-    tokio::spawn(follow_directory(source, options.state_dir.clone(), inputs, shutdown.clone()));
+    let readings = Readings::new(&options.places, inputs);
+    tokio::spawn(follow_directory(source, 0, readings, shutdown.clone()));
     let asking = tokio::spawn(stop_one_when_all_are_ready(handle, tracker, shutdown.clone()));
 
     let status_files = StatusFiles::new(&options.source, options.status_dir.as_deref());

@@ -102,7 +102,7 @@ impl Report {
     /// Everything in a directory, read as the controller reads its source.
     fn directory(&mut self, directory: &Path, is_new: &mut impl FnMut(&Path) -> bool) {
         let files = match Directory::new(directory, Vec::new()).scan() {
-            Reading::Complete(Snapshot { files }) => files,
+            Reading::Complete(Snapshot { files, .. }) => files,
             Reading::Lost(why) => {
                 return self.problems.push(Problem::of_file(directory.display().to_string(), why, None));
             }

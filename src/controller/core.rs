@@ -16,6 +16,7 @@ use super::inbox::{self, Message};
 use super::intake::Slot;
 use super::inventory::Inventory;
 use super::links::Links;
+use super::lives::Lives;
 use super::options::Options;
 use super::pass::Report;
 use super::publish::Publisher;
@@ -24,7 +25,7 @@ use super::round::Round;
 use super::tools::Tools;
 use super::{Ending, Input};
 use crate::engine::{ContainerSummary, Engine, EngineError, EngineEvent};
-use crate::model::{Name, Uid, labels};
+use crate::model::{Name, labels};
 use crate::plan::Reach;
 use crate::source::Snapshot;
 use crate::status_file::StatusFiles;
@@ -64,8 +65,8 @@ pub(super) struct Core<E> {
     pub(super) removing: Arc<tokio::sync::Mutex<()>>,
     /// To look at; what is written goes through the publisher.
     pub(super) status_files: Arc<StatusFiles>,
-    /// The generations that status files of an earlier run told, by UID, where nothing was remembered; `None` before the first reading.
-    pub(super) told_before: Option<BTreeMap<Uid, u64>>,
+    /// What is known of lives that are not remembered; `None` before the first reading.
+    pub(super) lives: Option<Lives>,
     pub(super) reach: Reach,
     /// Whether what an earlier run left behind has been removed.
     pub(super) tidied: bool,
@@ -90,7 +91,7 @@ pub(super) struct Core<E> {
     /// Events about workspaces that were being worked on when they came.
     pub(super) pending_events: BTreeMap<Name, Vec<(EngineEvent, Instant)>>,
     inbox: mpsc::UnboundedReceiver<Message>,
-    outbox: mpsc::UnboundedSender<Message>,
+    pub(super) outbox: mpsc::UnboundedSender<Message>,
     progress: mpsc::UnboundedReceiver<(Name, Option<String>)>,
     shutdown: CancellationToken,
     listing: Listing,
@@ -146,7 +147,7 @@ impl<E: Engine> Core<E> {
             confirmed: BTreeSet::new(),
             removing: Arc::default(),
             status_files,
-            told_before: None,
+            lives: None,
             reach: Reach::NotAsked,
             tidied: false,
             reconsider: false,
@@ -262,6 +263,7 @@ impl<E: Engine> Core<E> {
             Message::Event(event, received_at) => self.hear(event, received_at),
             Message::Listed(Ok((list, local)), asked_at) => self.engine_answers(list, local, asked_at),
             Message::Listed(Err(error), _) => self.engine_is_silent(&error),
+            Message::NotRemoved(name, asked_before) => self.take_back_delete(&name, asked_before),
         }
     }
 

@@ -1,6 +1,6 @@
 //! One workspace, as the controller knows it: what is remembered, what is declared, what was seen.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::model::status::{
 };
 use crate::model::{Name, Workspace};
 use crate::plan::{Goal, Observed, Restart, Retry};
+use crate::source::Places;
 use crate::store::{Failures, Record};
 
 /// How long after a call without an answer its effect may still come: an engine that is that late is busy, not broken.
@@ -146,7 +147,7 @@ impl Entry {
     /// A pass over this workspace, as of now; `None` while there is nothing in force.
     pub(super) fn job(
         &self,
-        source: &Path,
+        places: &Places,
         containers: Vec<super::inventory::Known>,
         goal: Goal,
         waiting_for: Vec<Name>,
@@ -160,7 +161,7 @@ impl Entry {
             uid: record.uid.clone(),
             generation: record.generation,
             manifest: record.manifest.clone(),
-            directory: self.directory(source),
+            directory: self.directory(places),
             goal,
             containers,
             name_conflict: self.name_conflict,
@@ -190,12 +191,10 @@ impl Entry {
     }
 
     /// Where relative paths of the manifest begin.
-    fn directory(&self, source: &Path) -> PathBuf {
+    fn directory(&self, places: &Places) -> PathBuf {
         let declared = self.declared.as_ref().map(|declared| declared.directory.clone());
-        declared.unwrap_or_else(|| {
-            let manifest = self.record.as_ref().map(|record| source.join(&record.manifest));
-            manifest.and_then(|path| path.parent().map(Path::to_owned)).unwrap_or_else(|| source.to_owned())
-        })
+        declared
+            .unwrap_or_else(|| places.directory_of(self.record.as_ref().map_or("", |record| record.manifest.as_str())))
     }
 
     fn retry(&self, now: Moment) -> Retry {
@@ -325,10 +324,13 @@ impl Entry {
     /// Notes since when a health check is waited for.
     pub(super) fn note_unanswered(&mut self, now: Moment) {
         let containers = self.observed.as_ref().map_or(&[][..], |observed| &observed.containers);
-        let waits = |it: &&ContainerDetail| it.state == ContainerState::Running && it.health == Some(Health::Starting);
-        let run = containers.iter().find(waits).map(Death::of);
-        if self.unanswered.as_ref().map(|(known, _)| known) != run.as_ref() {
-            self.unanswered = run.map(|run| (run, now.instant));
+        let running = || containers.iter().filter(|it| it.state == ContainerState::Running);
+        // A run that counts as unhealthy, because no answer came, is told as starting by the engine again and again.
+        let in_question = |it: &&ContainerDetail| matches!(it.health, Some(Health::Starting | Health::Unhealthy));
+        let is_known = |known: &Death| running().filter(in_question).any(|it| Death::of(it) == *known);
+        if !self.unanswered.as_ref().is_some_and(|(known, _)| is_known(known)) {
+            let run = running().find(|it| it.health == Some(Health::Starting));
+            self.unanswered = run.map(|it| (Death::of(it), now.instant));
         }
     }
 

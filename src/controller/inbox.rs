@@ -2,7 +2,7 @@
 //! they decide nothing.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -11,10 +11,11 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Input;
-use crate::disk::offload;
+use crate::disk::{Disk, offload};
 use crate::engine::{Change, ContainerSummary, Engine, EngineError, EngineEvent};
-use crate::model::Instance;
-use crate::source::{Reading, Source};
+use crate::model::time::Time;
+use crate::model::{Instance, Name};
+use crate::source::{Combined, Places, Reading, Source};
 use crate::store::confirmed;
 
 /// Something that reached the controller.
@@ -28,6 +29,8 @@ pub(super) enum Message {
     Event(EngineEvent, Instant),
     /// The engine's containers, asked for at a time, and whether it shares our files.
     Listed(Result<(Vec<ContainerSummary>, bool), EngineError>, Instant),
+    /// A document could not be taken out of the source, and when that had been asked for before.
+    NotRemoved(Name, Option<Time>),
 }
 
 /// How long to wait before subscribing again, growing with each failure in a row.
@@ -78,25 +81,59 @@ fn deliver(inbox: &mpsc::UnboundedSender<Message>, event: EngineEvent) {
     let _ = inbox.send(message);
 }
 
-/// Brings the readings of a directory, each that differs from the one before, and deletions that are confirmed in the state
-/// directory, until `shutdown` or until nobody receives.
-pub async fn follow_directory(
-    mut source: Source,
-    state_dir: PathBuf,
+/// Where those who follow a source hand in what they read. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Readings {
+    combined: Arc<Mutex<Combined>>,
     inputs: mpsc::UnboundedSender<Input>,
-    shutdown: CancellationToken,
-) {
-    let disk = Arc::clone(source.disk());
+}
+
+impl Readings {
+    /// The readings of these places, for the controller that takes these inputs.
+    pub fn new(places: &Places, inputs: mpsc::UnboundedSender<Input>) -> Self {
+        Self { combined: Arc::new(Mutex::new(places.combined())), inputs }
+    }
+
+    /// Takes what one place says now, by its precedence.
+    pub fn take(&self, which: usize, reading: Reading) {
+        // Kept until it is sent: of two that are taken at once, the later one knows of the earlier.
+        let mut combined = self.combined.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reading) = combined.take(which, reading) {
+            let _ = self.inputs.send(Input::Reading(reading));
+        }
+    }
+
+    /// Whether the controller has ended.
+    pub fn is_closed(&self) -> bool {
+        self.inputs.is_closed()
+    }
+}
+
+/// Brings the readings of a directory, each that differs from the one before, until `shutdown` or until nobody receives. `which`: its
+/// precedence among the places.
+pub async fn follow_directory(mut source: Source, which: usize, readings: Readings, shutdown: CancellationToken) {
     let mut last = None;
-    while !inputs.is_closed() {
+    while !readings.is_closed() {
         if shutdown.run_until_cancelled(source.changed()).await.is_none() {
             return;
         }
         let reading: Reading = source.scan().await;
         if last.as_ref() != Some(&reading) {
             last = Some(reading.clone());
-            let _ = inputs.send(Input::Reading(reading));
+            readings.take(which, reading);
         }
+    }
+}
+
+/// Brings deletions that are confirmed in the state directory, until `shutdown` or until nobody receives.
+pub async fn follow_confirmations(
+    disk: Arc<dyn Disk>,
+    state_dir: PathBuf,
+    period: Duration,
+    inputs: mpsc::UnboundedSender<Input>,
+    shutdown: CancellationToken,
+) {
+    while !inputs.is_closed() {
         let (place, path) = (Arc::clone(&disk), state_dir.clone());
         match offload(&disk, move || confirmed(&*place, &path)).await {
             Ok(Ok(names)) if names.is_empty() => {}
@@ -104,6 +141,9 @@ pub async fn follow_directory(
             Ok(Ok(names)) => drop(inputs.send(Input::Confirmed(names))),
             Ok(Err(error)) => tracing::warn!("{error}"),
             Err(error) => tracing::error!("{error}"),
+        }
+        if shutdown.run_until_cancelled(sleep(period)).await.is_none() {
+            return;
         }
     }
 }

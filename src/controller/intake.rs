@@ -2,8 +2,9 @@
 //!
 //! Two rules are kept here: one name has one owner, and what could not be read is never taken for absent.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::manifest::{Diagnostic, Document};
@@ -11,7 +12,7 @@ use crate::model::hash::Fingerprint;
 use crate::model::status::Reason;
 use crate::model::{Name, Workspace};
 use crate::plan::dependencies;
-use crate::source::{ManifestFile, Snapshot, SourceFile};
+use crate::source::{ManifestFile, Places, Snapshot, SourceFile};
 use crate::store::Record;
 
 /// What a snapshot says, seen against the workspaces that are known.
@@ -23,6 +24,8 @@ pub(crate) struct Intake {
     pub(crate) refused: BTreeMap<Name, (Reason, String)>,
     /// Known workspaces that nothing declares and nothing unreadable could declare.
     pub(crate) missing: BTreeSet<Name>,
+    /// Known workspaces of sources that cannot be read, and why not: they stay as they were last declared.
+    pub(crate) lost: BTreeMap<Name, String>,
     /// What each file's status file shows, in the file's order.
     pub(crate) files: BTreeMap<String, Vec<Slot>>,
 }
@@ -34,6 +37,8 @@ pub(crate) struct Declared {
     pub(crate) workspace: Arc<Workspace>,
     /// Its path relative to the source.
     pub(crate) manifest: String,
+    /// The source, where there are several.
+    pub(crate) source: Option<Name>,
     /// The directory that its relative paths begin at.
     pub(crate) directory: PathBuf,
 }
@@ -57,30 +62,62 @@ pub(crate) enum Slot {
 /// Workspaces that are known, with what is remembered of each.
 pub(crate) type Remembered<'a> = BTreeMap<&'a Name, &'a Record>;
 
-/// Reads a snapshot.
-pub(crate) fn intake(snapshot: &Snapshot, known: &Remembered<'_>) -> Intake {
-    let mut intake = Intake::default();
-    let owners = owners(snapshot, known);
+/// Reads a snapshot of all places.
+pub(crate) fn intake(snapshot: &Snapshot, places: &Places, known: &Remembered<'_>) -> Intake {
+    let mut intake = Intake { lost: lost(snapshot, known), ..Intake::default() };
+    let owners = owners(snapshot, places, known);
     for (path, file) in &snapshot.files {
         let slots = match file {
-            SourceFile::Read(file) => read_file(&mut intake, &owners, known, path, file),
+            SourceFile::Read(file) => {
+                let source = places.of(path).and_then(|(_, place)| place.name.clone());
+                read_file(&mut intake, &owners, known, &Origin { path, source, directory: &file.directory }, file)
+            }
             SourceFile::Unreadable(why) => refuse_file(&mut intake, &owners, known, path, Reason::Unreadable, why),
         };
         intake.files.insert(path.clone(), slots);
     }
-    account_for_the_rest(&mut intake, snapshot, known);
+    let Intake { lost, declared, refused, .. } = &mut intake;
+    lost.retain(|name, _| !declared.contains_key(name) && !refused.contains_key(name));
+    account_for_the_rest(&mut intake, snapshot, places, known);
     refuse_cycles(&mut intake, known);
     intake
 }
 
-/// Which file each declared name belongs to: the incumbent where it still declares the name, else the first by path.
-fn owners(snapshot: &Snapshot, known: &Remembered<'_>) -> BTreeMap<Name, String> {
-    let mut owners: BTreeMap<Name, String> = BTreeMap::new();
+/// Where a document is.
+struct Origin<'a> {
+    path: &'a str,
+    source: Option<Name>,
+    directory: &'a Path,
+}
+
+/// Known workspaces whose source is among those that cannot be read.
+fn lost(snapshot: &Snapshot, known: &Remembered<'_>) -> BTreeMap<Name, String> {
+    let why = |record: &Record| {
+        let source = record.source.as_ref()?;
+        let why = snapshot.lost.get(source)?;
+        Some(format!("source {source} cannot be read, the workspace stays as it is: {why}"))
+    };
+    known.iter().filter_map(|(&name, record)| Some((name.clone(), why(record)?))).collect()
+}
+
+/// Which file each declared name belongs to: that of the first source that declares it; within a source the incumbent where it still
+/// declares the name, else the first by path. A source that cannot be read still declares what it did.
+fn owners(snapshot: &Snapshot, places: &Places, known: &Remembered<'_>) -> BTreeMap<Name, String> {
+    let is_lost = |record: &Record| record.source.as_ref().is_some_and(|source| snapshot.lost.contains_key(source));
+    let of_lost = known.iter().filter(|(_, record)| is_lost(record));
+    let mut owners: BTreeMap<Name, String> =
+        of_lost.map(|(&name, record)| (name.clone(), record.manifest.clone())).collect();
+    let rank = |path: &str| places.of(path).map_or(usize::MAX, |(rank, _)| rank);
     for (path, file) in &snapshot.files {
         let SourceFile::Read(file) = file else { continue };
         for name in file.manifest.documents.iter().filter_map(valid_name) {
             let incumbent = known.get(name).is_some_and(|record| record.manifest == *path);
-            if incumbent || !owners.contains_key(name) {
+            let goes_first = owners.get(name).is_none_or(|owner| match rank(path).cmp(&rank(owner)) {
+                Ordering::Less => true,
+                Ordering::Equal => incumbent,
+                Ordering::Greater => false,
+            });
+            if goes_first {
                 owners.insert(name.clone(), path.clone());
             }
         }
@@ -96,16 +133,17 @@ fn read_file(
     intake: &mut Intake,
     owners: &BTreeMap<Name, String>,
     known: &Remembered<'_>,
-    path: &str,
+    origin: &Origin<'_>,
     file: &ManifestFile,
 ) -> Vec<Slot> {
+    let path = origin.path;
     if !file.manifest.errors.is_empty() {
         let message = told(&file.manifest.errors);
         return refuse_file(intake, owners, known, path, Reason::Invalid, &message);
     }
     let documents = &file.manifest.documents;
     let mut slots: Vec<Slot> =
-        documents.iter().map(|document| read_document(intake, owners, path, file, document)).collect();
+        documents.iter().map(|document| read_document(intake, owners, origin, document)).collect();
     if let Some((index, errors, name)) = only_nameless(intake, owners, known, path, documents) {
         intake.refused.insert(name.clone(), (Reason::Invalid, told(errors)));
         slots[index] = Slot::Workspace(name);
@@ -137,10 +175,10 @@ fn only_nameless<'a>(
 fn read_document(
     intake: &mut Intake,
     owners: &BTreeMap<Name, String>,
-    path: &str,
-    file: &ManifestFile,
+    origin: &Origin<'_>,
     document: &Document,
 ) -> Slot {
+    let path = origin.path;
     match (&document.outcome, &document.name) {
         (Ok(workspace), _) => {
             let name = workspace.metadata.name.clone();
@@ -150,7 +188,8 @@ fn read_document(
             let declared = Declared {
                 workspace: Arc::new(workspace.clone()),
                 manifest: path.to_owned(),
-                directory: file.directory.clone(),
+                source: origin.source.clone(),
+                directory: origin.directory.to_owned(),
             };
             intake.declared.insert(name.clone(), declared);
             Slot::Workspace(name)
@@ -212,13 +251,16 @@ fn refuse_cycles(intake: &mut Intake, known: &Remembered<'_>) {
     }
 }
 
-/// Known workspaces that were not met: missing, unless something unreadable could declare them.
-fn account_for_the_rest(intake: &mut Intake, snapshot: &Snapshot, known: &Remembered<'_>) {
+/// Known workspaces that were not met: missing, unless something unreadable of their source could declare them.
+fn account_for_the_rest(intake: &mut Intake, snapshot: &Snapshot, places: &Places, known: &Remembered<'_>) {
     for (&name, record) in known {
-        if intake.declared.contains_key(name) || intake.refused.contains_key(name) {
+        let is_met = intake.declared.contains_key(name) || intake.refused.contains_key(name);
+        if is_met || intake.lost.contains_key(name) {
             continue;
         }
-        match snapshot.files.iter().find_map(|(path, file)| could_declare(path, file, name, &record.manifest)) {
+        let is_of_source = |path: &str| places.of(path).is_some_and(|(_, place)| place.name == record.source);
+        let mut files = snapshot.files.iter().filter(|(path, _)| is_of_source(path));
+        match files.find_map(|(path, file)| could_declare(path, file, name, &record.manifest)) {
             Some(refusal) => drop(intake.refused.insert(name.clone(), refusal)),
             None => drop(intake.missing.insert(name.clone())),
         }

@@ -24,6 +24,7 @@ mod intake;
 mod inventory;
 mod job;
 mod links;
+mod lives;
 mod measured;
 mod memory;
 mod occurrence;
@@ -46,7 +47,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use handle::{Handle, Request, RequestError};
-pub use inbox::follow_directory;
+pub use inbox::{Readings, follow_confirmations, follow_directory};
 pub use options::{Clock, Options};
 pub use preview::{Preview, PreviewError, WorkspacePreview, preview};
 

@@ -11,6 +11,7 @@ use crate::events::Hub;
 use crate::model::{Instance, Name};
 use crate::plan::Scope;
 use crate::plan::guard::MaxDeletes;
+use crate::source::{Place, Places};
 use crate::tracker::Tracker;
 
 /// Tells the wall-clock time. Simulations pass their own; delays never depend on it.
@@ -21,6 +22,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Options {
     /// The source directory, absolute.
     pub source: PathBuf,
+    /// Where manifests come from.
+    pub places: Places,
     /// Where memory and the lock are kept.
     pub state_dir: PathBuf,
     /// Where status files go; `None`: beside the manifests.
@@ -65,6 +68,7 @@ impl Options {
         let instance = Instance::of_source(&canonical.to_string_lossy());
         Self {
             state_dir: source.join(".wharf"),
+            places: Places::new(vec![Place::directory(source.clone())]),
             source,
             status_dir: None,
             scope: Scope { instance, prefix: default_prefix() },

@@ -60,7 +60,7 @@ impl<E: Engine> Core<E> {
         let containers = self.inventory.of(name, &record.uid);
         let waiting_for = self.waiting_for(&record.workspace);
         let former_networks = self.former_networks(entry, &containers);
-        entry.job(&self.options.source, containers, self.goal(entry), waiting_for, former_networks, self.now())
+        entry.job(&self.options.places, containers, self.goal(entry), waiting_for, former_networks, self.now())
     }
 
     fn goal(&self, entry: &Entry) -> Goal {
@@ -394,7 +394,11 @@ impl<E: Engine> Core<E> {
 
     fn forget(&mut self, name: &Name) {
         let Some(mut entry) = self.entries.remove(name) else { return };
-        let manifest = entry.record.take().map(|record| record.manifest);
+        let record = entry.record.take();
+        if let (Some(record), Some(lives)) = (&record, &mut self.lives) {
+            lives.end(record);
+        }
+        let manifest = record.map(|record| record.manifest);
         tracing::info!(workspace = %name, "deleted");
         self.remember(name);
         // Or its file would still show it, as one that was never in force.

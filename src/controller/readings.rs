@@ -9,6 +9,7 @@ use super::core::Core;
 use super::entry::{Entry, Moment};
 use super::intake::{Declared, Intake, Remembered};
 use super::links::Links;
+use super::lives::Lives;
 use crate::engine::Engine;
 use crate::model::event::{EventReason, Occurrence};
 use crate::model::status::Reason;
@@ -80,22 +81,22 @@ impl<E: Engine> Core<E> {
             return;
         }
         let Some(snapshot) = &self.snapshot else { return };
-        if self.told_before.is_none() {
+        if self.lives.is_none() {
             // Before anything is told: when nothing is remembered, status files know of generations.
             let is_blank = self.entries.values().all(|entry| entry.record.is_none());
-            self.told_before = Some(if is_blank { self.status_files.generations_told() } else { BTreeMap::new() });
+            let told = if is_blank { self.status_files.generations_told() } else { BTreeMap::new() };
+            self.lives = Some(Lives::told_before(told));
         }
         let remembered = self.entries.values().filter_map(|entry| Some((&entry.name, entry.record.as_ref()?)));
         let known: Remembered<'_> = remembered.collect();
-        let intake = super::intake::intake(snapshot, &known);
-        // Files without a document in them are as good as none: a full disk leaves those behind.
-        let empty = intake.files.values().all(Vec::is_empty);
+        let intake = super::intake::intake(snapshot, &self.options.places, &known);
         let now = self.now();
         let mut changes = Changes::default();
         self.drop_unfounded(&intake, &mut changes);
         self.refuse(&intake, &mut changes);
         self.accept(&intake, now, &mut changes);
-        self.delete_missing(&intake.missing, empty, now, &mut changes);
+        self.lose_some(&intake, &mut changes);
+        self.delete_missing(&intake, now, &mut changes);
         self.links = Links::of(self.entries.values().filter_map(|entry| entry.record.as_ref()));
         let before = std::mem::replace(&mut self.files, intake.files);
         self.record_changes(&changes);
@@ -173,7 +174,7 @@ impl<E: Engine> Core<E> {
                 changes.occurrences.push((name.clone(), Occurrence::normal(EventReason::Adopted, message)));
                 let same = hash.as_deref() == Some(self.template(declared, &uid, generation).as_str());
                 // What was changed in place has a generation that no label tells, but a status does.
-                let told = self.told_before.as_ref().and_then(|told| told.get(&uid)).copied().unwrap_or(0);
+                let told = self.lives.as_ref().map_or(0, |lives| lives.told(&uid));
                 (uid, if same && told <= generation { generation } else { generation.max(told) + 1 })
             }
             None => (self.new_uid(now), 1),
@@ -185,6 +186,7 @@ impl<E: Engine> Core<E> {
             generation,
             workspace: (*declared.workspace).clone(),
             manifest: declared.manifest.clone(),
+            source: declared.source.clone(),
             created_at: now.wall.into(),
             deletion: None,
             held: None,
@@ -212,6 +214,9 @@ impl<E: Engine> Core<E> {
         let own_name = self.options.scope.container_name(name);
         let candidates = self.inventory.named(name).filter_map(|container| {
             let uid = Uid::new(container.labels.get(labels::UID)?);
+            if self.lives.as_ref().is_some_and(|lives| lives.is_over(&uid)) {
+                return None;
+            }
             let generation = container.labels.get(labels::GENERATION)?.parse::<u64>().ok()?;
             let adopted = Adopted { uid, generation, hash: container.labels.get(labels::SPEC_HASH).cloned() };
             Some((container.name == own_name, adopted))
@@ -237,28 +242,35 @@ impl<E: Engine> Core<E> {
         Uid::new(ulid::Ulid::from_parts(millis, half(0) << 64 | half(1)).to_string())
     }
 
+    /// Workspaces of a source that cannot be read, while others can.
+    fn lose_some(&mut self, intake: &Intake, changes: &mut Changes) {
+        for (name, why) in &intake.lost {
+            let Some(entry) = self.entries.get_mut(name) else { continue };
+            let held = Some((Reason::SourceLost, why.clone()));
+            if entry.held != held {
+                entry.held = held;
+                changes.files.extend(entry.record.as_ref().map(|record| record.manifest.clone()));
+            }
+        }
+    }
+
     /// Workspaces that nothing declares any more: deleted, unless the guard holds.
-    fn delete_missing(&mut self, missing: &BTreeSet<Name>, source_is_empty: bool, now: Moment, changes: &mut Changes) {
+    fn delete_missing(&mut self, intake: &Intake, now: Moment, changes: &mut Changes) {
         // Deletions that were decided before are not judged again, but they count.
         let undecided = |name: &&Name| self.entries.get(*name).is_some_and(|entry| !entry.is_being_deleted());
-        let missing: BTreeSet<Name> = missing.iter().filter(undecided).cloned().collect();
+        let missing: BTreeSet<Name> = intake.missing.iter().filter(undecided).cloned().collect();
         if !self.deletions.may_judge(&missing, now.instant) {
             return;
         }
         let asked: BTreeSet<Name> = missing.iter().filter(|name| self.is_delete_asked(name, now)).cloned().collect();
         let confirmed: BTreeSet<Name> = self.confirmed.union(&asked).cloned().collect();
-        let judgement = Judgement {
-            missing: &missing,
-            recent: self.deletions.recent(now.instant),
-            known: self.entries.values().filter(|entry| entry.record.is_some()).count(),
-            source_is_empty,
-            max_deletes: self.options.max_deletes,
-            confirmed: &confirmed,
-        };
-        let verdict = guard::held(&judgement);
-        for name in &missing {
-            let may_go = confirmed.contains(name);
-            self.hold_or_delete(name, verdict.as_deref(), may_go, changes);
+        let recent = self.deletions.recent(now.instant);
+        for (source, missing) in self.by_source(missing) {
+            let verdict = self.verdict(source.as_ref(), &missing, recent, intake, &confirmed);
+            for name in &missing {
+                let may_go = confirmed.contains(name);
+                self.hold_or_delete(name, verdict.as_deref(), may_go, changes);
+            }
         }
         // A confirmation is for the deletions that were shown, not for later ones.
         if !std::mem::take(&mut self.confirmed).is_empty()
@@ -266,6 +278,44 @@ impl<E: Engine> Core<E> {
         {
             tracing::warn!("{error}");
         }
+    }
+
+    /// Workspaces by the source that they came from.
+    fn by_source(&self, names: BTreeSet<Name>) -> BTreeMap<Option<Name>, BTreeSet<Name>> {
+        let mut groups: BTreeMap<_, BTreeSet<Name>> = BTreeMap::new();
+        for name in names {
+            let record = self.entries.get(&name).and_then(|entry| entry.record.as_ref());
+            let source = record.and_then(|record| record.source.clone());
+            groups.entry(source).or_default().insert(name);
+        }
+        groups
+    }
+
+    /// Why what is missing of one source is not deleted, if it is not.
+    fn verdict(
+        &self,
+        source: Option<&Name>,
+        missing: &BTreeSet<Name>,
+        recent: usize,
+        intake: &Intake,
+        confirmed: &BTreeSet<Name>,
+    ) -> Option<String> {
+        let places = &self.options.places;
+        if !places.iter().any(|place| place.name.as_ref() == source) {
+            return Some(guard::NOT_CONFIGURED.to_owned());
+        }
+        let records = self.entries.values().filter_map(|entry| entry.record.as_ref());
+        let is_of_source = |path: &str| places.of(path).is_some_and(|(_, place)| place.name.as_ref() == source);
+        let mut files = intake.files.iter().filter(|(path, _)| is_of_source(path));
+        guard::held(&Judgement {
+            missing,
+            recent,
+            known: records.filter(|record| record.source.as_ref() == source).count(),
+            // Files without a document in them are as good as none: a full disk leaves those behind.
+            source_is_empty: files.all(|(_, slots)| slots.is_empty()),
+            max_deletes: self.options.max_deletes,
+            confirmed,
+        })
     }
 
     /// Whether a command asked for the deletion a moment ago.
@@ -371,8 +421,8 @@ impl Changes {
 fn update(entry: &mut Entry, declared: &Declared, changes: &mut Changes) -> bool {
     let Some(record) = &mut entry.record else { return false };
     let was_held = record.held.take().is_some();
-    let unchanged =
-        record.workspace == *declared.workspace && record.manifest == declared.manifest && record.deletion.is_none();
+    let is_in_place = record.manifest == declared.manifest && record.source == declared.source;
+    let unchanged = record.workspace == *declared.workspace && is_in_place && record.deletion.is_none();
     if unchanged && !was_held {
         return false;
     }
@@ -381,6 +431,7 @@ fn update(entry: &mut Entry, declared: &Declared, changes: &mut Changes) -> bool
     let revived = record.deletion.take().is_some();
     changes.files.insert(std::mem::replace(&mut record.manifest, declared.manifest.clone()));
     changes.files.insert(declared.manifest.clone());
+    record.source.clone_from(&declared.source);
     record.workspace.clone_from(&declared.workspace);
     if spec_changed {
         // A generation that was told must not be forgotten.

@@ -2,6 +2,7 @@
 //! is one path to get there, whoever asked.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,15 +11,18 @@ use tokio::sync::oneshot;
 use super::core::Core;
 use super::entry::{Entry, Moment};
 use super::handle::{Request, RequestError};
+use super::inbox::Message;
 use crate::disk::offload;
 use crate::engine::{ContainerDetail, Engine};
 use crate::model::Name;
 use crate::model::batch::Verb;
 use crate::model::event::{EventReason, Occurrence};
+use crate::model::source::SourceKind;
 use crate::model::spec::DesiredState;
 use crate::model::status::ContainerState;
+use crate::model::time::Time;
 use crate::plan::{Action, Step};
-use crate::source::{Removed, remove_document};
+use crate::source::{Place, Removed, remove_document};
 use crate::store::{Record, RequestedState, RestartRequest};
 
 /// How soon a restart that could not be recorded is looked at again.
@@ -33,7 +37,7 @@ impl<E: Engine> Core<E> {
 
     pub(super) fn take_early_requests(&mut self) {
         // The first reading is considered when the engine has answered, or has not in time.
-        let is_read = (self.snapshot.is_some() && self.told_before.is_some()) || self.source_lost.is_some();
+        let is_read = (self.snapshot.is_some() && self.lives.is_some()) || self.source_lost.is_some();
         if is_read {
             for request in std::mem::take(&mut self.early_requests) {
                 self.take_request(request);
@@ -70,6 +74,10 @@ impl<E: Engine> Core<E> {
         let record = entry.record.as_ref().ok_or_else(|| RequestError::NotInForce(name.clone()))?;
         if record.deletion.is_some() {
             return Err(RequestError::BeingDeleted(name.clone()));
+        }
+        if verb == Verb::Delete {
+            let refused = |why| RequestError::Manifest { name: name.clone(), manifest: record.manifest.clone(), why };
+            self.place_to_change(&record.manifest).map_err(refused)?;
         }
         let acts = matches!(verb, Verb::Start | Verb::Stop | Verb::Restart);
         if acts && record.workspace.spec.suspend {
@@ -116,15 +124,23 @@ impl<E: Engine> Core<E> {
     }
 
     /// Notes, before its document goes, that a workspace is deleted because somebody asked for it: the guard is for accidents. Returns
-    /// whether that was asked for before.
-    fn note_delete_asked(&mut self, name: &Name) -> Result<bool, RequestError> {
+    /// when that was asked for before.
+    fn note_delete_asked(&mut self, name: &Name) -> Result<Option<Time>, RequestError> {
         let now = self.now();
         let record = self.entries.get_mut(name).and_then(|entry| entry.record.as_mut());
         let Some(record) = record else { return Err(RequestError::Unknown(name.clone())) };
         let before = record.clone();
         record.delete_asked = Some(now.wall.into());
-        let asked_before = before.delete_asked.is_some();
+        let asked_before = before.delete_asked;
         self.record_request(name, before).map(|()| asked_before)
+    }
+
+    /// A document that was to be removed is still there, or is somewhere else: who was told so has not asked for anything.
+    pub(super) fn take_back_delete(&mut self, name: &Name, asked_before: Option<Time>) {
+        if let Some(record) = self.entries.get_mut(name).and_then(|entry| entry.record.as_mut()) {
+            record.delete_asked = asked_before;
+            self.remember(name);
+        }
     }
 
     fn sync_all(&mut self) {
@@ -143,19 +159,29 @@ impl<E: Engine> Core<E> {
     }
 
     /// Removes a workspace's document from the source. The rest is what happens to any workspace that nothing declares any more.
-    fn delete_document(&self, name: Name, asked_before: bool, reply: oneshot::Sender<Result<(), RequestError>>) {
+    fn delete_document(
+        &self,
+        name: Name,
+        asked_before: Option<Time>,
+        reply: oneshot::Sender<Result<(), RequestError>>,
+    ) {
         let Some(record) = self.entries.get(&name).and_then(|entry| entry.record.as_ref()) else {
             return answer(reply, Err(RequestError::Unknown(name)));
         };
         let manifest = record.manifest.clone();
+        let within = self.options.places.within(&manifest).to_owned();
+        let place = match self.place_to_change(&manifest) {
+            Ok(place) => place,
+            Err(why) => return answer(reply, Err(RequestError::Manifest { name, manifest, why })),
+        };
         // Where a manifest declares it, there must be something to remove: it may just have been moved.
-        let is_there = !asked_before && self.entries.get(&name).is_some_and(|entry| entry.declared.is_some());
-        let (disk, source) = (Arc::clone(&self.options.disk), self.options.source.clone());
-        let removing = Arc::clone(&self.removing);
+        let is_there = asked_before.is_none() && self.entries.get(&name).is_some_and(|entry| entry.declared.is_some());
+        let disk = Arc::clone(&self.options.disk);
+        let (removing, outbox) = (Arc::clone(&self.removing), self.outbox.clone());
         tokio::spawn(async move {
             let _alone = removing.lock_owned().await;
-            let (place, path, of) = (Arc::clone(&disk), manifest.clone(), name.clone());
-            let removed = offload(&disk, move || match remove_document(&*place, &source, &path, &of) {
+            let (files, of) = (Arc::clone(&disk), name.clone());
+            let removed = offload(&disk, move || match remove_document(&*files, &place, &within, &of) {
                 Ok(Removed::Nothing) if is_there => {
                     Err("it does not declare the workspace any more; ask again when its new place has been read"
                         .to_owned())
@@ -163,8 +189,25 @@ impl<E: Engine> Core<E> {
                 removed => removed.map(drop).map_err(|error| error.to_string()),
             });
             let removed = removed.await.unwrap_or_else(|error| Err(error.to_string()));
+            if removed.is_err() {
+                let _ = outbox.send(Message::NotRemoved(name.clone(), asked_before));
+            }
             answer(reply, removed.map_err(|why| RequestError::Manifest { name, manifest, why }));
         });
+    }
+
+    /// The directory of a manifest that may be changed, or why it may not.
+    fn place_to_change(&self, manifest: &str) -> Result<PathBuf, String> {
+        match self.options.places.of(manifest) {
+            Some((_, Place { kind: SourceKind::Directory, base, .. })) => Ok(base.clone()),
+            Some((_, Place { kind: SourceKind::Git, .. })) => {
+                Err("it comes from a git repository: remove it there, and push".to_owned())
+            }
+            None => {
+                Err("its source is not configured any more; `wharf prune --confirm` deletes what it declared"
+                    .to_owned())
+            }
+        }
     }
 
     /// Which run is to end because of a restart is not a matter of what was seen before that was asked for.

@@ -25,7 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{Limits, Listeners, ServeError, Server, Token};
 use crate::batch::Batches;
-use crate::controller::{self, ControllerError, Ending, Handle, Options, follow_directory};
+use crate::controller::{
+    self, ControllerError, Ending, Handle, Options, Readings, follow_confirmations, follow_directory,
+};
 use crate::engine::Engine;
 use crate::metrics::{Metrics, Retention};
 use crate::monitor::{self, Monitor};
@@ -125,7 +127,10 @@ pub async fn run<E: Engine>(
     let batches = office.batches.get_or_init(|| batches).clone();
 
     let mut tasks = JoinSet::new();
-    tasks.spawn(follow_directory(source, options.state_dir.clone(), inputs, shutdown.clone()));
+    let readings = Readings::new(&options.places, inputs.clone());
+    tasks.spawn(follow_directory(source, 0, readings, shutdown.clone()));
+    let (disk, state_dir) = (Arc::clone(&options.disk), options.state_dir.clone());
+    tasks.spawn(follow_confirmations(disk, state_dir, options.poll, inputs, shutdown.clone()));
     let control = Arc::clone(&office) as Arc<dyn crate::api::Control>;
     let until = around.clone();
     tasks.spawn(async move { server.serve(control, until).await });

@@ -8,6 +8,9 @@ use crate::model::Name;
 pub const SUSPENDED: &str =
     "spec.suspend was true when its manifest went away; put the manifest back, or run `wharf prune --confirm`";
 
+/// Why nothing is deleted of a source that is not configured any more.
+pub const NOT_CONFIGURED: &str = "its source is not configured any more, so nothing was read that says it is to go; configure the source again, or run `wharf prune --confirm`";
+
 /// How many deletions one reading of the source may lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaxDeletes {

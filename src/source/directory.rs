@@ -132,7 +132,7 @@ impl Directory {
             Ok(listing) => {
                 self.take_in(listing, observer);
                 let files = self.known.iter().map(|(path, known)| (path.clone(), known.file.clone())).collect();
-                Reading::Complete(Snapshot { files })
+                Reading::Complete(Snapshot { files, ..Snapshot::default() })
             }
         };
         observer.end();

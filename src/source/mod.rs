@@ -13,6 +13,7 @@ mod directory;
 mod follow;
 mod names;
 mod observer;
+mod place;
 mod read;
 mod remove;
 mod settle;
@@ -26,9 +27,11 @@ use std::sync::Arc;
 
 pub use directory::Directory;
 pub use follow::{Options, Source};
+pub use place::{Combined, Place, Places};
 pub use remove::{RemoveDocumentError, Removed, remove_document};
 
 use crate::manifest::Manifest;
+use crate::model::Name;
 use crate::model::hash::Fingerprint;
 
 /// The outcome of reading a source once.
@@ -40,11 +43,13 @@ pub enum Reading {
     Lost(String),
 }
 
-/// Every manifest file of a source at one time.
+/// Every manifest file of a source at one time, or of several sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// By path relative to the source, with `/` between components.
+    /// By path relative to the source, with `/` between components. Of several sources, paths begin with the source's name.
     pub files: BTreeMap<String, SourceFile>,
+    /// Of several sources, those whose manifests are not among the files, and why: they may declare anything.
+    pub lost: BTreeMap<Name, String>,
 }
 
 /// One manifest file, or one directory that could not be listed.

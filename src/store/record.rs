@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::spec::DesiredState;
 use crate::model::status::{Alert, Condition, ContainerStatus, LastAction, LastError};
 use crate::model::time::Time;
-use crate::model::{Uid, Workspace};
+use crate::model::{Name, Uid, Workspace};
 
 /// What is remembered about one workspace. Its name is `workspace.metadata.name`, and the store's key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Record {
     pub workspace: Workspace,
     /// The manifest's path relative to the source.
     pub manifest: String,
+    /// The source it came from, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Name>,
     /// When this life of the workspace began.
     pub created_at: Time,
     /// Set, durably, before anything of a workspace without a manifest is removed.

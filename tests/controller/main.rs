@@ -20,4 +20,5 @@ mod requests;
 mod retries;
 mod rig;
 mod source;
+mod sources;
 mod suspend_archive;

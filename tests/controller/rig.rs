@@ -15,6 +15,7 @@ use wharf::controller::{Ending, Handle, Input, Options, RequestError, run};
 use wharf::engine::simulated::{Operation, Simulated};
 use wharf::engine::{ContainerDetail, Engine};
 use wharf::events::Hub;
+use wharf::model::Name;
 use wharf::model::batch::Verb;
 use wharf::model::event::{EventFilter, EventReason, EventRecord};
 use wharf::model::hash::Fingerprint;
@@ -38,6 +39,8 @@ pub struct Rig {
     pub engine: Simulated,
     directory: TempDir,
     files: BTreeMap<String, File>,
+    /// Of several sources, those that cannot be read, and why.
+    lost: BTreeMap<Name, String>,
     inputs: Option<mpsc::UnboundedSender<Input>>,
     running: Option<(JoinHandle<Ending>, CancellationToken)>,
     /// The running controller's.
@@ -76,6 +79,7 @@ impl Rig {
             engine,
             directory,
             files: BTreeMap::new(),
+            lost: BTreeMap::new(),
             inputs: None,
             running: None,
             store: None,
@@ -235,6 +239,18 @@ impl Rig {
         self.send(Input::Reading(Reading::Lost(why.to_owned())));
     }
 
+    /// One of several sources cannot be read.
+    pub fn lose_one(&mut self, source: &str, why: &str) {
+        self.lost.insert(source.parse().expect("a name"), why.to_owned());
+        self.read_source();
+    }
+
+    /// It can be again.
+    pub fn find_one(&mut self, source: &str) {
+        self.lost.retain(|lost, _| lost.as_str() != source);
+        self.read_source();
+    }
+
     pub fn send(&self, input: Input) {
         if let Some(inputs) = &self.inputs {
             // A controller that has ended does not listen.
@@ -243,8 +259,10 @@ impl Rig {
     }
 
     pub fn read_source(&self) {
-        let files = self.files.iter().map(|(path, file)| (path.clone(), self.read(path, file))).collect();
-        self.send(Input::Reading(Reading::Complete(Snapshot { files })));
+        let is_lost = |path: &str| self.lost.keys().any(|source| path.starts_with(&format!("{source}/")));
+        let files = self.files.iter().filter(|(path, _)| !is_lost(path));
+        let files = files.map(|(path, file)| (path.clone(), self.read(path, file))).collect();
+        self.send(Input::Reading(Reading::Complete(Snapshot { files, lost: self.lost.clone() })));
     }
 
     fn read(&self, path: &str, file: &File) -> SourceFile {
@@ -258,9 +276,10 @@ impl Rig {
         }
     }
 
-    /// The status of a workspace, from its file.
+    /// The status of a workspace, from its file. Of several sources, the name begins with the source's: `one/box`.
     pub fn status(&self, name: &str) -> Option<WorkspaceStatus> {
-        self.statuses(&format!("{name}.status.yaml")).into_iter().find(|status| status.metadata.name == name)
+        let own = name.rsplit('/').next().unwrap_or(name);
+        self.statuses(&format!("{name}.status.yaml")).into_iter().find(|status| status.metadata.name == own)
     }
 
     pub fn statuses(&self, file: &str) -> Vec<WorkspaceStatus> {

@@ -266,6 +266,7 @@ fn requests(seed: u64, names: &[&str], happenings: &[Happening]) -> Vec<Happenin
             10 => Request::SyncAll,
             _ => Request::Resume,
         };
+        let request = if random.below(10) == 0 { Request::Delete } else { request };
         let near = happenings[number(random.below(happenings.len() as u64))].at;
         let at = match random.below(4) {
             0 => near.saturating_sub(random.below(100)),

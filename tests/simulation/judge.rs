@@ -86,8 +86,10 @@ struct Bench {
     archived: BTreeMap<String, Instant>,
     is_readable: bool,
     confirmed: BTreeSet<String>,
-    /// A manifest that may be removed, because that was asked for.
-    given_up: Option<PathBuf>,
+    /// Deletions that were asked for, and not refused.
+    asked: BTreeSet<String>,
+    /// Manifests one of which may be removed, because that was asked for.
+    given_up: Vec<PathBuf>,
     /// When a person last did something to a workspace's container.
     meddled: BTreeMap<String, Instant>,
     /// The run that was ended because of each request for a restart, by UID and request: another life knows nothing of it.
@@ -119,7 +121,8 @@ impl Judge {
             archived: BTreeMap::new(),
             is_readable: true,
             confirmed: BTreeSet::new(),
-            given_up: None,
+            asked: BTreeSet::new(),
+            given_up: Vec::new(),
             meddled: BTreeMap::new(),
             restarted: BTreeMap::new(),
             burst: (now, 0),
@@ -238,14 +241,28 @@ impl Judge {
         self.bench().confirmed.extend(names);
     }
 
-    /// The controller may remove this manifest.
-    pub fn give_up(&self, manifest: PathBuf) {
-        self.bench().given_up = Some(manifest);
+    /// A person asks for a deletion, and may be obeyed before the answer is there.
+    pub fn ask_deletion(&self, name: &str) {
+        let mut bench = self.bench();
+        bench.asked.insert(name.to_owned());
+        bench.refresh_evidence();
+    }
+
+    /// That was refused, or it is declared anew.
+    pub fn end_deletion(&self, name: &str) {
+        let mut bench = self.bench();
+        bench.refresh_evidence();
+        bench.asked.remove(name);
+    }
+
+    /// The controller may remove one of these manifests.
+    pub fn give_up(&self, manifests: Vec<PathBuf>) {
+        self.bench().given_up = manifests;
     }
 
     /// It may not any more.
     pub fn keep(&self) {
-        self.bench().given_up = None;
+        self.bench().given_up.clear();
     }
 
     /// A person changed the workspace or its container: what failed before is no sign of a hot loop.
@@ -517,7 +534,8 @@ impl Bench {
         let now = Instant::now();
         for name in ["a", "b", "c", "d", "e"] {
             let is_absent = self.is_readable && !self.present.contains(name);
-            if is_absent && (!self.present.is_empty() || self.confirmed.contains(name)) {
+            let is_missing = is_absent && (!self.present.is_empty() || self.confirmed.contains(name));
+            if is_missing || self.asked.contains(name) {
                 self.absent.insert(name.to_owned(), now);
             }
         }
@@ -545,7 +563,7 @@ impl Bench {
     fn is_ours(&self, operation: &str, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let hidden = name.starts_with('.') && (name.contains(".status.yaml.") || name.contains("confirmed.json."));
-        let is_given_up = operation == "disk.remove" && self.given_up.as_deref() == Some(path);
+        let is_given_up = operation == "disk.remove" && self.given_up.iter().any(|manifest| manifest == path);
         operation == "disk.create"
             || is_given_up
             || (path.starts_with(&self.stage.source)

@@ -125,6 +125,7 @@ impl World {
         let is_repeated = request == Request::RestartAgain && self.requests.ledger().restarts.contains_key(name);
         let id = self.requests.id(name, request);
         let name: Name = name.parse().expect("a name");
+        let traffic = self.requests.begin(name.as_str());
         let question = Question {
             requests: self.requests.clone(),
             judge: self.judge.clone(),
@@ -135,7 +136,7 @@ impl World {
             asked_at: self.stage.engine.now(),
             before: self.stage.medium.record(&name),
             is_clear: !self.has_lost_memory,
-            traffic: self.requests.begin(name.as_str()),
+            traffic,
             name: name.clone(),
         };
         let handle = handle.clone();

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use wharf::controller::{Ending, Handle, Options, follow_directory, run};
+use wharf::controller::{Ending, Handle, Options, Readings, follow_confirmations, follow_directory, run};
 use wharf::disk::simulated::Simulated as Disk;
 use wharf::engine::simulated::{CallRule, EventRule, Fault, Operation as Call, Refusal, Simulated as Engine};
 use wharf::model::WorkspaceStatus;
@@ -235,7 +235,12 @@ impl World {
         let source = Source::on(Arc::clone(&disk), Path::new(SOURCE), vec![STATE.into()], source_options);
         let (inputs, receiver) = mpsc::unbounded_channel();
         let (handle, shutdown) = (Handle::new(inputs.clone()), CancellationToken::new());
-        let following = tokio::spawn(follow_directory(source, STATE.into(), inputs, shutdown.clone()));
+        let readings = Readings::new(&options.places, inputs.clone());
+        let confirming = follow_confirmations(Arc::clone(&disk), STATE.into(), options.poll, inputs, shutdown.clone());
+        let directory = follow_directory(source, 0, readings, shutdown.clone());
+        let following = tokio::spawn(async move {
+            tokio::join!(directory, confirming);
+        });
         let statuses = StatusFiles::on(disk, Path::new(SOURCE), None);
         let controller = run(engine, opened.store, statuses, receiver, options, shutdown.clone());
         let controller = tokio::spawn(async move { controller.await.expect("the store was just read") });
@@ -360,6 +365,7 @@ impl World {
         let (first, _) = text.split_at(text.len() / 2);
         self.judge.excuse(name);
         self.deleted.remove(name);
+        self.judge.end_deletion(name);
         let tenth = Duration::from_millis(100);
         self.wanted.insert(name.to_owned(), spec.clone());
         self.tell_source();
@@ -382,7 +388,9 @@ impl World {
         if self.lost.is_some() || self.damaged.contains(name) || self.hidden.contains(name) {
             return;
         }
-        self.judge.give_up(self.path(name));
+        // The copy may have become the one that is in force.
+        self.judge.give_up(vec![self.path(name), copy_of(name)]);
+        self.judge.ask_deletion(name);
         let asked = tokio::spawn({
             let (handle, name) = (handle.clone(), name.parse().expect("a name"));
             async move { handle.ask(Verb::Delete, name, String::new()).await }
@@ -391,7 +399,8 @@ impl World {
         while !asked.is_finished() && Instant::now() < deadline && !self.is_over() {
             self.pass(Duration::from_millis(1)).await;
         }
-        let is_granted = asked.is_finished() && matches!(asked.await, Ok(Ok(())));
+        let is_answered = asked.is_finished();
+        let is_granted = is_answered && matches!(asked.await, Ok(Ok(())));
         self.judge.note(|| format!("delete {name}: granted: {is_granted}"));
         self.judge.keep();
         // One that was moved a moment ago may be granted all the same: what nobody has read yet is not found, and stays.
@@ -400,8 +409,9 @@ impl World {
             self.forget(name);
         }
         if is_gone && is_granted {
-            self.judge.confirm(std::iter::once(name.to_owned()));
             self.deleted.insert(name.to_owned());
+        } else if is_answered && !is_granted {
+            self.judge.end_deletion(name);
         }
     }
 
