@@ -55,6 +55,7 @@
 //! | [`manifest`] | bytes to workspaces or to everything that is wrong; schemas and explanations. Pure | |
 //! | [`engine`] | the narrow trait an engine has to fill, its errors, its snapshots | |
 //! | [`plan`] | situation → steps, view → status, guard, cycles, invariants. Pure: no runtime, clock, chance, files, logs | |
+//! | [`policy`] | what manifests may ask for: compiled container → admitted, or what is denied. Pure | |
 //! | [`engine::docker`] | the Docker engine; building a request is apart from sending it | bollard |
 //! | [`engine::simulated`] | a deterministic engine with faults, in virtual time | |
 //! | [`disk`] | what is asked of a file system: the machine's, or a simulated one | |
@@ -127,6 +128,7 @@ pub mod metrics;
 pub mod model;
 pub mod monitor;
 pub mod plan;
+pub mod policy;
 pub mod source;
 pub mod status_file;
 pub mod store;

@@ -44,6 +44,14 @@ const ROOMS: &[Room] = &[
         except: &["engine::Engine"],
     },
     Room {
+        path: "policy",
+        rooms: &["model", "engine"],
+        crates: &[],
+        pure: true,
+        // The engine's data, never the engine.
+        except: &["engine::Engine"],
+    },
+    Room {
         path: "engine/docker",
         rooms: &["model", "engine"],
         crates: &["futures_util", "http_body_util", "hyper", "hyper_util", "secrecy", "tokio", "tracing"],
@@ -173,6 +181,7 @@ const ROOMS: &[Room] = &[
             "manifest",
             "engine",
             "plan",
+            "policy",
             "engine/docker",
             "engine/simulated",
             "disk",

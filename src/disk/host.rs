@@ -42,6 +42,10 @@ impl Disk for Host {
         fs::symlink_metadata(path).map(|found| Metadata::from(&found))
     }
 
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
+    }
+
     fn list(&self, path: &Path, visit: &mut dyn FnMut(&dyn Entry) -> ControlFlow<()>) -> io::Result<()> {
         for entry in fs::read_dir(path)? {
             if visit(&entry?).is_break() {

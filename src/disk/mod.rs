@@ -5,6 +5,7 @@
 
 mod host;
 mod replace;
+mod resolve;
 pub mod simulated;
 
 use std::ffi::OsString;
@@ -21,6 +22,7 @@ use tokio::sync::oneshot;
 
 pub use host::{Host, host};
 pub use replace::replace;
+pub use resolve::resolve;
 
 /// What is asked of a file system. Errors are those of the standard library's functions of the same names.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {
@@ -35,6 +37,9 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
 
     /// What is at a path itself, be it a symbolic link.
     fn symlink_metadata(&self, path: &Path) -> io::Result<Metadata>;
+
+    /// The absolute path without symbolic links that a path leads to; something must be there.
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
 
     /// Shows each entry of a directory, in no order, until told to stop.
     fn list(&self, path: &Path, visit: &mut dyn FnMut(&dyn Entry) -> ControlFlow<()>) -> io::Result<()>;

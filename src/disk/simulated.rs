@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::ops::{Bound, ControlFlow};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,6 +21,9 @@ use crate::model::random::Random;
 
 /// 2026-01-01T00:00:00Z: any fixed time would do.
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
+
+/// As Linux: who follows more goes round in a circle.
+const MOST_LINKS: usize = 40;
 
 /// A handle on a simulated disk; clones are handles on the same one.
 #[derive(Clone)]
@@ -107,6 +110,13 @@ impl Simulated {
         tree.put(path, kind, Arc::default(), false);
     }
 
+    /// Makes a symbolic link. It leads somewhere for [`Disk::canonicalize`] alone.
+    pub fn link(&self, path: &Path, target: &Path) {
+        let mut tree = self.tree();
+        tree.make_parents(path);
+        tree.put(path, Kind::Link, target.as_os_str().as_encoded_bytes().into(), false);
+    }
+
     /// Makes a directory.
     pub fn make_directory(&self, path: &Path) {
         self.tree().make_directory(path);
@@ -167,6 +177,12 @@ fn join(to: &Path, rest: &Path) -> PathBuf {
     if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) }
 }
 
+/// The parts of a path that lead on, the last one first.
+fn parts(path: &Path) -> Vec<PathBuf> {
+    let leads = |part: &Component<'_>| matches!(part, Component::Normal(_) | Component::ParentDir);
+    path.components().filter(leads).map(|part| PathBuf::from(part.as_os_str())).rev().collect()
+}
+
 impl Tree {
     fn now(&self) -> SystemTime {
         UNIX_EPOCH + EPOCH + self.constructed.elapsed()
@@ -178,6 +194,34 @@ impl Tree {
             return Err((*kind).into());
         }
         self.nodes.get(path).ok_or_else(|| ErrorKind::NotFound.into())
+    }
+
+    /// Follows links part by part, as a kernel does.
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        let mut open: Vec<PathBuf> = parts(path);
+        let (mut real, mut followed) = (PathBuf::from("/"), 0);
+        while let Some(part) = open.pop() {
+            if part == Path::new("..") {
+                real.pop();
+                continue;
+            }
+            let next = real.join(part);
+            let node = self.get(&next)?;
+            if node.kind != Kind::Link {
+                real = next;
+                continue;
+            }
+            followed += 1;
+            if followed > MOST_LINKS {
+                return Err(io::Error::other("too many levels of symbolic links"));
+            }
+            let target = String::from_utf8_lossy(&node.bytes).into_owned();
+            if target.starts_with('/') {
+                real = PathBuf::from("/");
+            }
+            open.extend(parts(Path::new(&target)));
+        }
+        Ok(real)
     }
 
     fn put(&mut self, path: &Path, kind: Kind, bytes: Arc<[u8]>, in_place: bool) {
@@ -245,6 +289,10 @@ impl Disk for Simulated {
 
     fn symlink_metadata(&self, path: &Path) -> io::Result<Metadata> {
         self.metadata(path)
+    }
+
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        self.tree().canonicalize(path)
     }
 
     fn list(&self, path: &Path, visit: &mut dyn FnMut(&dyn Entry) -> ControlFlow<()>) -> io::Result<()> {

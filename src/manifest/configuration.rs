@@ -5,8 +5,10 @@ use serde::de::DeserializeOwned;
 use super::Diagnostic;
 use super::check::check;
 use super::parse::nodes;
+use super::policy::rules;
 use super::report::{Path, Report};
-use super::shape::{Shape, webhooks};
+use super::shape::{Shape, policy, webhooks};
+use crate::model::policy::Policy;
 use crate::model::webhook::WebhooksFile;
 use crate::yaml::{self, Node, Position};
 
@@ -24,7 +26,15 @@ pub struct Configuration<T> {
 /// # Errors
 /// Everything that is wrong with it, in the order of the places.
 pub fn parse_webhooks(file: &str, bytes: &[u8]) -> Result<Configuration<WebhooksFile>, Vec<Diagnostic>> {
-    read(file, bytes, "webhooks", webhooks())
+    read(file, bytes, "webhooks", webhooks(), |_, _| {})
+}
+
+/// Reads a file of a policy: YAML or JSON in UTF-8. `file` is what diagnostics call it.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the places.
+pub fn parse_policy(file: &str, bytes: &[u8]) -> Result<Configuration<Policy>, Vec<Diagnostic>> {
+    read(file, bytes, "policy", policy(), rules)
 }
 
 fn read<T: DeserializeOwned>(
@@ -32,6 +42,7 @@ fn read<T: DeserializeOwned>(
     bytes: &[u8],
     schema: &'static str,
     shape: &Shape,
+    rules: impl FnOnce(&Node, &mut Report<'_>),
 ) -> Result<Configuration<T>, Vec<Diagnostic>> {
     let mut nodes = nodes(file, bytes).map_err(|error| vec![error])?;
     let mut report = Report::of(file, schema);
@@ -44,6 +55,7 @@ fn read<T: DeserializeOwned>(
         return Err(report.into_diagnostics());
     };
     check(shape, &node, Path::Document, &mut report);
+    rules(&node, &mut report);
     if !report.is_empty() {
         return Err(report.into_diagnostics());
     }

@@ -41,7 +41,7 @@ pub struct FieldSummary {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExplainError {
     /// The first word is no document.
-    #[error("there is no document `{0}`: use `workspace` or `workspacestatus`")]
+    #[error("there is no document `{0}`: use `workspace`, `workspacestatus` or `policy`")]
     Document(String),
     /// A word is no field of what is before it.
     #[error("`{parent}` has no field `{field}`: {help}")]
@@ -63,6 +63,7 @@ pub fn explain(path: &str) -> Result<Explanation, ExplainError> {
     let (name, mut shape) = match document.to_ascii_lowercase().as_str() {
         "workspace" => ("workspace", shape::workspace()),
         "workspacestatus" => ("workspacestatus", shape::status()),
+        "policy" => ("policy", shape::policy()),
         _ => return Err(ExplainError::Document(shown(document))),
     };
     let mut path = name.to_owned();
@@ -234,8 +235,8 @@ mod tests {
     #[test]
     fn unknown_paths_have_a_remedy() {
         for (path, expected) in [
-            ("pod", "there is no document `pod`: use `workspace` or `workspacestatus`"),
-            ("", "there is no document ``: use `workspace` or `workspacestatus`"),
+            ("pod", "there is no document `pod`: use `workspace`, `workspacestatus` or `policy`"),
+            ("", "there is no document ``: use `workspace`, `workspacestatus` or `policy`"),
             ("workspace.spec.netwrok", "`workspace.spec` has no field `netwrok`: did you mean `network`?"),
             (
                 "workspace.spec.memory",

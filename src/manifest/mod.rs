@@ -17,6 +17,8 @@ mod configuration;
 mod explain;
 mod mentioned;
 mod parse;
+mod places;
+mod policy;
 mod remove;
 mod report;
 mod rules;
@@ -26,13 +28,16 @@ mod suggest;
 
 use std::collections::BTreeSet;
 
-pub use configuration::{Configuration, parse_webhooks};
+pub use configuration::{Configuration, parse_policy, parse_webhooks};
 pub use explain::{ExplainError, Explanation, FieldSummary, explain};
 pub use parse::{MAX_BYTES, parse};
 pub use remove::{Removal, RemoveError, without};
 pub use schema::schemas;
 
+use places::Places;
+
 use crate::model::{Name, Workspace};
+use crate::yaml::Position;
 
 /// What one manifest file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +60,16 @@ pub struct Document {
     pub name: Option<Name>,
     /// The workspace, or all that is wrong with it.
     pub outcome: Result<Workspace, Vec<Diagnostic>>,
+    /// Of a valid document, where its fields are.
+    places: Places,
+}
+
+impl Document {
+    /// Where a field of a valid document is, such as `spec.volumes[0].hostPath`: its value, or that of the nearest field above it that is
+    /// there. The beginning of a document with errors.
+    pub fn place(&self, field: &str) -> Position {
+        self.places.nearest(field).unwrap_or(Position { line: self.line, column: 1 })
+    }
 }
 
 /// Something wrong with a manifest: where, what, and what would be right. Never quotes a value that may be secret.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::check::check;
 use super::mentioned::mentioned;
+use super::places::Places;
 use super::report::{Path, Report};
 use super::suggest::{nearest, shown};
 use super::{Diagnostic, Document, Manifest, rules, shape};
@@ -79,7 +80,8 @@ fn documents(file: &str, nodes: &[Node]) -> Vec<Document> {
         }
         let workspace = workspace(node, &mut report);
         let outcome = workspace.ok_or_else(|| report.into_diagnostics());
-        documents.push(Document { line: node.at.line, name: name.map(|(name, _)| name), outcome });
+        let places = if outcome.is_ok() { Places::of(node) } else { Places::default() };
+        documents.push(Document { line: node.at.line, name: name.map(|(name, _)| name), outcome, places });
     }
     documents
 }

@@ -31,8 +31,8 @@ impl<'a> Report<'a> {
 
     /// The command that tells what a field is for.
     pub fn described(&self, place: Path<'_>) -> String {
-        if self.schema == MANIFEST {
-            format!("`wharf explain {}` describes it", place.explained())
+        if [MANIFEST, "policy"].contains(&self.schema) {
+            format!("`wharf explain {}{}` describes it", self.schema, place.explained())
         } else {
             format!("`wharf schema {}` describes it", self.schema)
         }
@@ -90,10 +90,10 @@ impl Path<'_> {
         if matches!(self, Self::Document) { "the document".to_owned() } else { format!("`{self}`") }
     }
 
-    /// As `wharf explain` takes it.
+    /// As `wharf explain` takes it, behind the name of the schema.
     pub fn explained(&self) -> String {
         match self {
-            Self::Document => "workspace".to_owned(),
+            Self::Document => String::new(),
             Self::Field(parent, name) => format!("{}.{name}", parent.explained()),
             Self::Item(parent, _) => parent.explained(),
         }

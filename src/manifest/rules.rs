@@ -21,7 +21,7 @@ use crate::model::spec::{Backoff, NetworkMode, Port, Project};
 use crate::yaml::{Node, Position, Scalar, ScalarKind, Value, from_node};
 
 /// What the engine asks for at least.
-const LEAST_MEMORY: Memory = Memory::from_bytes(6 << 20);
+pub(super) const LEAST_MEMORY: Memory = Memory::from_bytes(6 << 20);
 
 /// Reports every broken rule.
 pub(super) fn check(document: &Node, report: &mut Report<'_>) {

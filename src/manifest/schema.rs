@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
+use crate::model::policy::Policy;
 use crate::model::schema::rename_duration;
 use crate::model::webhook::WebhooksFile;
 use crate::model::{Workspace, WorkspaceStatus};
@@ -14,6 +15,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("workspace.schema.json", published("workspace", workspace())),
         ("workspace-status.schema.json", published("workspace-status", workspace_status())),
         ("webhooks.schema.json", published("webhooks", webhooks())),
+        ("policy.schema.json", published("policy", policy())),
     ]
 }
 
@@ -30,6 +32,11 @@ pub(super) fn workspace_status() -> Value {
 /// Of a file of webhooks: what may be written.
 pub(super) fn webhooks() -> Value {
     generate::<WebhooksFile>(SchemaSettings::draft2020_12().for_deserialize())
+}
+
+/// Of a file of a policy: what may be written.
+pub(super) fn policy() -> Value {
+    generate::<Policy>(SchemaSettings::draft2020_12().for_deserialize())
 }
 
 fn generate<T: JsonSchema>(settings: SchemaSettings) -> Value {

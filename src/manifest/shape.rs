@@ -85,6 +85,12 @@ pub(super) fn webhooks() -> &'static Shape {
     SHAPE.get_or_init(|| compile_root(&schema::webhooks()))
 }
 
+/// Of a file of a policy.
+pub(super) fn policy() -> &'static Shape {
+    static SHAPE: OnceLock<Shape> = OnceLock::new();
+    SHAPE.get_or_init(|| compile_root(&schema::policy()))
+}
+
 impl Shape {
     /// Whether the schema lists the fields, so that all others are mistakes.
     pub fn is_closed(&self) -> bool {
@@ -235,7 +241,7 @@ mod tests {
 
     #[test]
     fn every_word_of_the_schemas_is_understood() {
-        for schema in [schema::workspace(), schema::workspace_status(), schema::webhooks()] {
+        for schema in [schema::workspace(), schema::workspace_status(), schema::webhooks(), schema::policy()] {
             each_schema(&schema, &mut |schema| {
                 let words = schema.as_object().expect("a schema is an object");
                 for word in words.keys().filter(|word| *word != "type") {

@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod name;
 pub mod nearest;
 pub mod period;
+pub mod policy;
 pub mod quantity;
 pub mod random;
 pub mod reference;
@@ -48,6 +49,12 @@ pub fn check_format(format: &str, text: &str) -> Option<Result<(), String>> {
             format!("`{}` is not an IP address: use one such as `127.0.0.1` or `::1`", text.escape_debug())
         }),
         "env-name" => env_name(text),
+        "name-pattern" => parsed::<policy::Glob>(text),
+        "image-pattern" => parsed::<policy::ImagePattern>(text),
+        "path-pattern" => parsed::<policy::PathPattern>(text),
+        "number-range" => parsed::<policy::NumberRange>(text),
+        "address-range" => parsed::<policy::AddressRange>(text),
+        "label-selector" => parsed::<policy::SelectorText>(text),
         _ => return None,
     })
 }

@@ -56,6 +56,10 @@ impl Disk for WitnessedDisk {
         self.inner.symlink_metadata(path)
     }
 
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        self.inner.canonicalize(path)
+    }
+
     fn list(&self, path: &Path, visit: &mut dyn FnMut(&dyn Entry) -> ControlFlow<()>) -> io::Result<()> {
         self.inner.list(path, visit)
     }
