@@ -144,7 +144,19 @@ const ROOMS: &[Room] = &[
     Room {
         path: "controller",
         // Generic over the engine: which one it is, `cli` decides.
-        rooms: &["model", "manifest", "engine", "plan", "disk", "source", "store", "status_file", "events", "tracker"],
+        rooms: &[
+            "model",
+            "manifest",
+            "engine",
+            "plan",
+            "policy",
+            "disk",
+            "source",
+            "store",
+            "status_file",
+            "events",
+            "tracker",
+        ],
         crates: &["futures_util", "secrecy", "tempfile", "tokio", "tokio_util", "tracing", "ulid"],
         pure: false,
         except: &[],

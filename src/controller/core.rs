@@ -130,7 +130,15 @@ impl<E: Engine> Core<E> {
             records.into_iter().map(|(name, record)| (name.clone(), Entry::new(name, Some(record)))).collect();
         let scope = options.scope.clone();
         let disk = Arc::clone(&options.disk);
-        let tools = Tools::new(engine, disk, scope, options.concurrency, progress_sender, shutdown.clone());
+        let tools = Tools::new(
+            engine,
+            disk,
+            scope,
+            options.admission(),
+            options.concurrency,
+            progress_sender,
+            shutdown.clone(),
+        );
         let now = Instant::now();
         Ok(Self {
             tools: Arc::new(tools),

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::job::Job;
 use super::occurrence;
+use super::pass::denied;
 use super::tools::{Place, Tools};
 use crate::disk::{Disk, Kind, offload};
 use crate::engine::{ContainerSpec, Engine, EngineError, EnvValue, ObjectKind, PullProgress};
@@ -54,6 +55,9 @@ pub(super) enum ExecutionError {
     /// The file of a `valueFrom` cannot be read. The system's words only: never the contents.
     #[error("environment variable {variable}: {path} cannot be read: {message}; correct spec.env or provide the file")]
     Secret { variable: String, path: String, message: String },
+    /// A policy.
+    #[error("{0}")]
+    Denied(String),
     /// A defect.
     #[error("internal error: {0}; please report it")]
     Internal(String),
@@ -64,6 +68,7 @@ impl ExecutionError {
         match self {
             Self::Engine(error) => error.class(),
             Self::Secret { .. } => ErrorClass::Storage,
+            Self::Denied(_) => ErrorClass::Policy,
             Self::Internal(_) => ErrorClass::Internal,
         }
     }
@@ -218,6 +223,7 @@ async fn perform<E: Engine>(
         Action::Pull(image) => pull(image, job, tools).await?,
         Action::Stop(target, grace) => engine.stop(id(target)?, *grace).await?,
         Action::Create(spec) => {
+            admit(job, tools, place).await?;
             let spec = with_secrets(spec, &tools.disk).await?;
             place.take().await;
             return Ok(Effect::Created(engine.create(&spec).await?));
@@ -227,7 +233,11 @@ async fn perform<E: Engine>(
             tools.networks.learn(&network.name);
             return Ok(if created { Effect::Done } else { Effect::Nothing });
         }
-        Action::Start(target) => engine.start(id(target)?).await?,
+        Action::Start(target) => {
+            admit(job, tools, place).await?;
+            place.take().await;
+            engine.start(id(target)?).await?;
+        }
         Action::Unpause(target) => engine.unpause(id(target)?).await?,
         Action::Rename(target, name) => engine.rename(id(target)?, name).await?,
         Action::Update(target, limits) => engine.update(id(target)?, limits).await?,
@@ -236,6 +246,15 @@ async fn perform<E: Engine>(
         Action::RemoveNetwork(name) => return remove_network(name, tools).await,
     }
     Ok(Effect::Done)
+}
+
+/// Judges a workspace once more, right before a container of it is made or begins a run: since the pass looked, a directory of it may have
+/// been exchanged for a link.
+async fn admit<E: Engine>(job: &Job, tools: &Tools<E>, place: &mut Place) -> Result<(), ExecutionError> {
+    match denied(tools, place, &tools.subject(job)).await {
+        Some(denied) => Err(ExecutionError::Denied(denied.message)),
+        None => Ok(()),
+    }
 }
 
 fn reads_files(action: &Action) -> bool {

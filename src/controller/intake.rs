@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::admission::{Admission, precedence};
 use crate::manifest::{Diagnostic, Document};
 use crate::model::hash::Fingerprint;
 use crate::model::status::Reason;
 use crate::model::{Name, Workspace};
-use crate::plan::dependencies;
+use crate::plan::{Scope, dependencies};
+use crate::policy::Denial;
 use crate::source::{ManifestFile, Places, Snapshot, SourceFile};
 use crate::store::Record;
 
@@ -63,14 +65,15 @@ pub(crate) enum Slot {
 pub(crate) type Remembered<'a> = BTreeMap<&'a Name, &'a Record>;
 
 /// Reads a snapshot of all places.
-pub(crate) fn intake(snapshot: &Snapshot, places: &Places, known: &Remembered<'_>) -> Intake {
+pub(crate) fn intake(snapshot: &Snapshot, places: &Places, known: &Remembered<'_>, court: &Court<'_>) -> Intake {
     let mut intake = Intake { lost: lost(snapshot, known), ..Intake::default() };
     let owners = owners(snapshot, places, known);
     for (path, file) in &snapshot.files {
         let slots = match file {
             SourceFile::Read(file) => {
                 let source = places.of(path).and_then(|(_, place)| place.name.clone());
-                read_file(&mut intake, &owners, known, &Origin { path, source, directory: &file.directory }, file)
+                let origin = Origin { path, source, directory: &file.directory, court };
+                read_file(&mut intake, &owners, known, &origin, file)
             }
             SourceFile::Unreadable(why) => refuse_file(&mut intake, &owners, known, path, Reason::Unreadable, why),
         };
@@ -80,7 +83,14 @@ pub(crate) fn intake(snapshot: &Snapshot, places: &Places, known: &Remembered<'_
     lost.retain(|name, _| !declared.contains_key(name) && !refused.contains_key(name));
     account_for_the_rest(&mut intake, snapshot, places, known);
     refuse_cycles(&mut intake, known);
+    refuse_too_many(&mut intake, known, court);
     intake
+}
+
+/// Judges what is declared.
+pub(crate) struct Court<'a> {
+    pub(crate) admission: &'a Admission,
+    pub(crate) scope: &'a Scope,
 }
 
 /// Where a document is.
@@ -88,6 +98,7 @@ struct Origin<'a> {
     path: &'a str,
     source: Option<Name>,
     directory: &'a Path,
+    court: &'a Court<'a>,
 }
 
 /// Known workspaces whose source is among those that cannot be read.
@@ -185,6 +196,12 @@ fn read_document(
             if let Some(owner) = owners.get(&name).filter(|owner| *owner != path) {
                 return duplicate(&name, owner);
             }
+            let Court { admission, scope } = origin.court;
+            let denials = admission.denials(scope, workspace, path, origin.directory);
+            if !denials.is_empty() {
+                intake.refused.insert(name.clone(), (Reason::PolicyDenied, denied(path, document, &denials)));
+                return Slot::Workspace(name);
+            }
             let declared = Declared {
                 workspace: Arc::new(workspace.clone()),
                 manifest: path.to_owned(),
@@ -247,6 +264,27 @@ fn refuse_cycles(intake: &mut Intake, known: &Remembered<'_>) {
             let way: Vec<&str> = way.iter().map(Name::as_str).collect();
             let message = format!("spec.dependsOn leads back to itself: {}; remove one of these", way.join(" → "));
             intake.refused.insert(name, (Reason::DependencyCycle, message));
+        }
+    }
+}
+
+/// Workspaces beyond the number that policies allow. Those that are there already count first, whatever their files say now.
+fn refuse_too_many(intake: &mut Intake, known: &Remembered<'_>, court: &Court<'_>) {
+    let declared = intake.declared.iter().map(|(name, it)| (name, &*it.workspace, it.manifest.as_str()));
+    let in_force = intake.refused.keys().filter_map(|name| {
+        let record = known.get(name)?;
+        Some((name, &record.workspace, record.manifest.as_str()))
+    });
+    let mut counted: Vec<_> = declared.chain(in_force).collect();
+    counted.sort_by_key(|(name, ..)| (precedence(known.get(name)), *name));
+    let workspaces: Vec<_> = counted.iter().map(|(_, workspace, manifest)| (*workspace, *manifest)).collect();
+    let verdicts = court.admission.too_many(&workspaces);
+    let too_many = counted.iter().zip(verdicts).filter(|(_, denials)| !denials.is_empty());
+    let too_many: Vec<(Name, String)> =
+        too_many.map(|((name, ..), denials)| ((*name).clone(), lines(&denials))).collect();
+    for (name, message) in too_many {
+        if intake.declared.remove(&name).is_some() {
+            intake.refused.insert(name, (Reason::PolicyDenied, message));
         }
     }
 }
@@ -317,6 +355,26 @@ fn broken_content(file: &SourceFile) -> Option<&Fingerprint> {
     let is_broken =
         !file.manifest.errors.is_empty() || file.manifest.documents.iter().any(|document| document.outcome.is_err());
     is_broken.then_some(&file.fingerprint)
+}
+
+/// What policies deny of a document, each with its place.
+fn denied(path: &str, document: &Document, denials: &[Denial]) -> String {
+    let placed = |denial: &Denial| {
+        let at = document.place(&denial.field);
+        Diagnostic {
+            file: path.to_owned(),
+            line: at.line,
+            column: at.column,
+            field: denial.field.clone(),
+            message: format!("{}: {denial}", denial.field),
+            help: None,
+        }
+    };
+    told(&denials.iter().map(placed).collect::<Vec<_>>())
+}
+
+fn lines(denials: &[Denial]) -> String {
+    denials.iter().map(Denial::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// Errors for a condition's message: enough to act on, not a page.

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::admission::Admission;
 use crate::disk::{self, Disk};
 use crate::events::Hub;
 use crate::model::{Instance, Name};
 use crate::plan::Scope;
 use crate::plan::guard::MaxDeletes;
+use crate::policy::{Defaults, Policies};
 use crate::source::{Place, Places};
 use crate::tracker::Tracker;
 
@@ -24,6 +26,8 @@ pub struct Options {
     pub source: PathBuf,
     /// Where manifests come from.
     pub places: Places,
+    /// What they may ask for.
+    pub policies: Arc<Policies>,
     /// Where memory and the lock are kept.
     pub state_dir: PathBuf,
     /// Where status files go; `None`: beside the manifests.
@@ -69,6 +73,7 @@ impl Options {
         Self {
             state_dir: source.join(".wharf"),
             places: Places::new(vec![Place::directory(source.clone())]),
+            policies: Arc::new(Policies::built_in(Defaults { dangerous: vec![source.join(".wharf")] })),
             source,
             status_dir: None,
             scope: Scope { instance, prefix: default_prefix() },
@@ -87,6 +92,12 @@ impl Options {
             seed: random_seed(),
             clock: Arc::new(Timestamp::now),
         }
+    }
+}
+
+impl Options {
+    pub(super) fn admission(&self) -> Admission {
+        Admission::new(Arc::clone(&self.policies), self.places.clone())
     }
 }
 

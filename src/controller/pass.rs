@@ -8,18 +8,19 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
+use super::admission::as_written;
 use super::aftermath::after;
 use super::executor::{self, Failure};
 use super::inventory::{Known, Seen};
 use super::job::{Death, Job};
 use super::tools::{Place, Tools};
-use crate::disk::{Kind, offload};
+use crate::disk::{Disk, Kind, offload, resolve};
 use crate::engine::{ContainerDetail, Engine, EngineError};
 use crate::model::event::Occurrence;
 use crate::model::spec::DeletionPolicy;
 use crate::model::status::Health;
 use crate::model::{Instance, Name, Uid, labels};
-use crate::plan::{Action, Goal, Image, Observed, Plan, ProjectDir, Retry, Scope, Situation, Subject, plan};
+use crate::plan::{Action, Denied, Goal, Image, Observed, Plan, ProjectDir, Retry, Scope, Situation, Subject, plan};
 
 /// A directory that does not answer (a dead network mount) must not hold its workspace for ever.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -111,7 +112,7 @@ pub(super) async fn look_and_decide<E: Engine>(
     tools: &Tools<E>,
     place: &mut Place,
 ) -> Result<Decision, EngineError> {
-    let subject = tools.scope.compile(Arc::clone(&job.workspace), job.origin());
+    let subject = tools.subject(job);
     let mut seen = look(tools, place, &job.containers).await?;
     for it in &mut seen {
         let waits = it.detail.health == Some(Health::Starting);
@@ -269,6 +270,7 @@ async fn observe<E: Engine>(
         network_known: network_known(job, tools, subject),
         network_lost: job.network_lost.clone(),
         volumes: doomed_volumes(job, tools, place).await?,
+        denied: if job.goal == Goal::Keep { denied(tools, place, subject).await } else { None },
     })
 }
 
@@ -300,18 +302,40 @@ fn in_words(holder: &ContainerDetail) -> String {
 
 async fn project_dir<E: Engine>(tools: &Tools<E>, place: &mut Place, path: Option<&Path>) -> ProjectDir {
     let Some(path) = path.filter(|_| tools.shares_files()) else { return ProjectDir::NotAsked };
-    let (disk, path) = (Arc::clone(&tools.disk), path.to_owned());
-    let mut look = Box::pin(offload(&tools.disk, move || disk.metadata(&path)));
+    let path = path.to_owned();
+    match on_disk(tools, place, move |disk| disk.metadata(&path)).await {
+        Some(Ok(metadata)) if metadata.kind == Kind::Directory => ProjectDir::Present,
+        Some(Ok(_)) => ProjectDir::NotADirectory,
+        Some(Err(_)) | None => ProjectDir::Missing,
+    }
+}
+
+/// What policies deny of a workspace now: its paths may lead elsewhere than they did. Where they cannot be looked up, they are what they say.
+pub(super) async fn denied<E: Engine>(tools: &Tools<E>, place: &mut Place, subject: &Subject) -> Option<Denied> {
+    let paths = tools.admission.host_paths(subject);
+    let resolved = if paths.is_empty() || !tools.shares_files() {
+        as_written(paths)
+    } else {
+        // What does not answer is not looked up, and what is not looked up is denied.
+        on_disk(tools, place, move |disk| resolve(disk, paths)).await.unwrap_or_default()
+    };
+    tools.admission.judge(subject, &resolved)
+}
+
+/// Looks at the disk; `None` when that does not answer.
+async fn on_disk<E: Engine, T: Send + 'static>(
+    tools: &Tools<E>,
+    place: &mut Place,
+    look: impl FnOnce(&dyn Disk) -> T + Send + 'static,
+) -> Option<T> {
+    let disk = Arc::clone(&tools.disk);
+    let mut look = Box::pin(offload(&tools.disk, move || look(&*disk)));
     let mut answer = timeout(LOOK_PROMPTLY, &mut look).await;
     if answer.is_err() {
         place.leave();
         answer = timeout(LOOK_TIMEOUT, look).await;
     }
-    match answer {
-        Ok(Ok(Ok(metadata))) if metadata.kind == Kind::Directory => ProjectDir::Present,
-        Ok(Ok(Ok(_))) => ProjectDir::NotADirectory,
-        Ok(_) | Err(_) => ProjectDir::Missing,
-    }
+    answer.ok()?.ok()
 }
 
 async fn doomed_volumes<E: Engine>(job: &Job, tools: &Tools<E>, place: &mut Place) -> Result<Vec<String>, EngineError> {

@@ -267,7 +267,7 @@ impl<E: Engine> Core<E> {
                 ),
                 _,
             ) => Some(Occurrence::warning(EventReason::Waiting, blocked.to_string())),
-            (_, Some(hold @ Hold::NameConflict { .. })) => {
+            (_, Some(hold @ (Hold::NameConflict { .. } | Hold::Denied(_)))) => {
                 Some(Occurrence::warning(EventReason::Held, hold.to_string()))
             }
             (_, Some(hold @ Hold::Suspended(_))) => Some(Occurrence::normal(EventReason::Held, hold.to_string())),
@@ -309,9 +309,7 @@ impl<E: Engine> Core<E> {
         let entry = self.entries.get(name)?;
         let observed: &Observed = entry.observed.as_ref()?;
         let job = self.job(name)?;
-        let scope = &self.options.scope;
-        let subject = scope.compile(std::sync::Arc::clone(&job.workspace), job.origin());
-        Some(pass::decide(&job, scope, &subject, observed))
+        Some(pass::decide(&job, &self.options.scope, &self.tools.subject(&job), observed))
     }
 
     /// Notes whether passes lead anywhere.
@@ -337,7 +335,7 @@ impl<E: Engine> Core<E> {
             (Some(Blocked::ProjectDirMissing(_) | Blocked::ProjectNotADirectory(_)), _) => {
                 Some(now.instant + LOOK_FOR_DIRECTORY)
             }
-            (Some(Blocked::ImageMissing(_)), _) | (_, Some(Hold::NameConflict { .. })) => {
+            (Some(Blocked::ImageMissing(_)), _) | (_, Some(Hold::NameConflict { .. } | Hold::Denied(_))) => {
                 Some(now.instant + LOOK_FOR_OBSTACLE)
             }
             (Some(Blocked::Transitional(_)), _) => Some(now.instant + LOOK_FOR_TRANSITION),

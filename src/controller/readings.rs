@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::Input;
 use super::core::Core;
 use super::entry::{Entry, Moment};
-use super::intake::{Declared, Intake, Remembered};
+use super::intake::{Court, Declared, Intake, Remembered};
 use super::links::Links;
 use super::lives::Lives;
 use crate::engine::Engine;
@@ -89,7 +89,7 @@ impl<E: Engine> Core<E> {
         }
         let remembered = self.entries.values().filter_map(|entry| Some((&entry.name, entry.record.as_ref()?)));
         let known: Remembered<'_> = remembered.collect();
-        let intake = super::intake::intake(snapshot, &self.options.places, &known);
+        let intake = super::intake::intake(snapshot, &self.options.places, &known, &self.court());
         let now = self.now();
         let mut changes = Changes::default();
         self.drop_unfounded(&intake, &mut changes);
@@ -116,6 +116,10 @@ impl<E: Engine> Core<E> {
             self.status_files.have_moved();
             self.publisher.tidy(self.manifests());
         }
+    }
+
+    fn court(&self) -> Court<'_> {
+        Court { admission: &self.tools.admission, scope: &self.options.scope }
     }
 
     /// Entries that were never in force and that no file claims any more.
@@ -226,7 +230,8 @@ impl<E: Engine> Core<E> {
 
     fn template(&self, declared: &Declared, uid: &Uid, generation: u64) -> crate::model::hash::Fingerprint {
         let origin = Origin { uid, generation, manifest: &declared.manifest, directory: &declared.directory };
-        self.options.scope.compile(std::sync::Arc::clone(&declared.workspace), origin).template
+        let admission = &self.tools.admission;
+        admission.compile(&self.options.scope, std::sync::Arc::clone(&declared.workspace), origin).template
     }
 
     /// A ULID of the present time whose chance comes from the seed.

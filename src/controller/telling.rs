@@ -237,8 +237,7 @@ impl<E: Engine> Core<E> {
     }
 
     fn project_of(&self, name: &Name) -> Option<PathBuf> {
-        let job = self.job(name)?;
-        self.options.scope.compile(Arc::clone(&job.workspace), job.origin()).project
+        self.tools.subject(&self.job(name)?).project
     }
 
     /// Notes whether a workspace is Ready: others may wait for that, and people want to know.
@@ -290,7 +289,10 @@ fn acceptance_of(entry: &Entry) -> Acceptance {
     match &entry.refused {
         _ if entry.is_being_deleted() => Acceptance::Deleted,
         Some((reason, message)) => Acceptance::Refused(*reason, message.clone()),
-        None => Acceptance::Valid,
+        None => match entry.observed.as_ref().and_then(|observed| observed.denied.as_ref()) {
+            Some(denied) => Acceptance::Refused(Reason::PolicyDenied, denied.message.clone()),
+            None => Acceptance::Valid,
+        },
     }
 }
 

@@ -9,11 +9,13 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::admission::Admission;
+use super::job::Job;
 use crate::disk::Disk;
 use crate::engine::{Engine, EngineError, NetworkSpec, PullProgress};
 use crate::model::Name;
 use crate::model::reference::ImageReference;
-use crate::plan::{Image, Scope};
+use crate::plan::{Image, Scope, Subject};
 
 /// What all passes share. Each part locks for itself, never across a call.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub(super) struct Tools<E> {
     /// Where project directories and secrets are.
     pub(super) disk: Arc<dyn Disk>,
     pub(super) scope: Scope,
+    pub(super) admission: Admission,
     pub(super) images: Images,
     pub(super) networks: Networks,
     /// Where passes tell of progress while they last.
@@ -39,6 +42,7 @@ impl<E: Engine> Tools<E> {
         engine: E,
         disk: Arc<dyn Disk>,
         scope: Scope,
+        admission: Admission,
         concurrency: usize,
         progress: mpsc::UnboundedSender<(Name, Option<String>)>,
         shutdown: CancellationToken,
@@ -47,6 +51,7 @@ impl<E: Engine> Tools<E> {
             engine,
             disk,
             scope,
+            admission,
             images: Images::default(),
             networks: Networks::default(),
             progress,
@@ -55,6 +60,11 @@ impl<E: Engine> Tools<E> {
             begun: AtomicU64::new(0),
             shutdown,
         }
+    }
+
+    /// The workspace of a job as it is to be.
+    pub(super) fn subject(&self, job: &Job) -> Subject {
+        self.admission.compile(&self.scope, Arc::clone(&job.workspace), job.origin())
     }
 
     /// What the lines that a new pass logs have in common: its number in this run.

@@ -114,6 +114,8 @@ pub enum Cause {
     BudgetSpent,
     /// The manifest is gone.
     ManifestGone(DeletionPolicy),
+    /// A policy denies the workspace, and says that what runs is to end.
+    Denied,
 }
 
 impl Action {
@@ -255,6 +257,7 @@ impl Cause {
             Self::ReplacementFailed => "its replacement did not start; it runs until the next attempt",
             Self::BudgetSpent => "recovery budget spent",
             Self::RestartAsked => "restart by request",
+            Self::Denied => "denied by policy",
             Self::Broken(_)
             | Self::Exited { .. }
             | Self::Limits { .. }

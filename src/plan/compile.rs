@@ -49,6 +49,15 @@ pub struct Origin<'a> {
     pub directory: &'a Path,
 }
 
+impl Subject {
+    /// Changes what is asked for, before anything is known by it.
+    pub fn amend(&mut self, change: impl FnOnce(&mut ContainerSpec)) {
+        change(&mut self.container);
+        self.template = Fingerprint::of(&self.container);
+        self.container.labels.insert(labels::SPEC_HASH.to_owned(), self.template.to_string());
+    }
+}
+
 impl Scope {
     /// The container name of a workspace.
     pub fn container_name(&self, name: &Name) -> String {

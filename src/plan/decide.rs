@@ -22,8 +22,26 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
             let otherwise = keep(situation).to_string();
             Plan::held(Hold::Suspended(otherwise.lines().collect::<Vec<_>>().join(", then ")))
         }
-        Goal::Keep => keep(situation),
+        Goal::Keep => admitted(situation, keep(situation)),
     }
+}
+
+/// What policies deny is not begun. What only ends or removes something is done all the same, unless it makes room for what may not begin.
+fn admitted(situation: &Situation<'_>, plan: Plan) -> Plan {
+    let Some(denied) = &situation.observed.denied else { return plan };
+    let runs = |it: &&ContainerDetail| matches!(it.state, ContainerState::Running | ContainerState::Paused);
+    let running: Vec<&ContainerDetail> = situation.observed.containers.iter().filter(runs).collect();
+    let ends = |step: &Step| {
+        matches!(step.action, Action::Stop(..) | Action::Remove(_) | Action::RemoveVolume(_) | Action::RemoveNetwork(_))
+    };
+    let steps = if denied.stop && !running.is_empty() {
+        running.into_iter().map(|it| stop(situation, target(it), Cause::Denied)).collect()
+    } else if plan.steps.iter().all(ends) {
+        plan.steps
+    } else {
+        Vec::new()
+    };
+    Plan { steps, blocked: None, hold: Some(Hold::Denied(denied.message.clone())) }
 }
 
 fn keep(situation: &Situation<'_>) -> Plan {

@@ -80,6 +80,17 @@ pub struct Observed {
     pub network_lost: Option<String>,
     /// Volumes with our instance's label and the workspace's UID; looked at only for a deletion with `deleteVolumes`.
     pub volumes: Vec<String>,
+    /// What policies deny of the spec in force, if they do.
+    pub denied: Option<Denied>,
+}
+
+/// What policies deny.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// What, by which rule, and what would be admitted.
+    pub message: String,
+    /// Whether a container that runs is to be stopped.
+    pub stop: bool,
 }
 
 /// Whether the engine has an image.
@@ -178,6 +189,8 @@ pub enum Hold {
         /// Whose it is, in words.
         holder: String,
     },
+    /// Policies deny the workspace: nothing is begun, and what runs was admitted before.
+    Denied(String),
 }
 
 impl Plan {
@@ -270,6 +283,7 @@ impl fmt::Display for Hold {
         match self {
             Self::Suspended(pending) if pending.is_empty() => formatter.write_str("spec.suspend is true"),
             Self::Suspended(pending) => write!(formatter, "spec.suspend is true; otherwise: {pending}"),
+            Self::Denied(message) => formatter.write_str(message),
             Self::NameConflict { name, holder } => {
                 write!(
                     formatter,

@@ -296,6 +296,7 @@ fn hold_reason(hold: &Hold) -> Reason {
     match hold {
         Hold::Suspended(_) => Reason::Suspended,
         Hold::NameConflict { .. } => Reason::NameConflict,
+        Hold::Denied(_) => Reason::PolicyDenied,
     }
 }
 
@@ -445,6 +446,7 @@ fn hold_text(view: &View<'_>, held: &Answer) -> Option<String> {
         Hold::Suspended(pending) if pending.is_empty() => Some("suspended".to_owned()),
         Hold::Suspended(_) => Some("suspended, and not as declared".to_owned()),
         Hold::NameConflict { .. } => None,
+        Hold::Denied(_) => Some("denied by policy".to_owned()),
     }
 }
 

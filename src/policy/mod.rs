@@ -121,6 +121,11 @@ pub struct Policies {
 }
 
 impl Policies {
+    /// The built-in ones alone.
+    pub fn built_in(defaults: Defaults) -> Self {
+        Self { policies: vec![default_git()], dangerous: paths::dangerous(defaults.dangerous) }
+    }
+
     /// Of these policies, each with the file it is from, and the built-in ones.
     pub fn new(configured: Vec<(String, Policy)>, defaults: Defaults) -> Result<Self, SameName> {
         let mut files: BTreeMap<String, String> = BTreeMap::new();

@@ -26,7 +26,9 @@ use wharf::model::labels;
 use wharf::model::spec::{Fallback, Workspace};
 use wharf::model::status::{ContainerState, Health};
 use wharf::model::{Name, Uid};
-use wharf::plan::{Asked, Goal, Image, Observed, Origin, ProjectDir, Restart, Retry, Scope, Situation, Subject};
+use wharf::plan::{
+    Asked, Denied, Goal, Image, Observed, Origin, ProjectDir, Restart, Retry, Scope, Situation, Subject,
+};
 
 /// A situation that owns its parts.
 #[derive(Clone, Debug)]
@@ -104,6 +106,10 @@ impl Given {
             _ => {
                 if let Some(holder) = line.strip_prefix("name held by ") {
                     observed.name_holder = Some(holder.to_owned());
+                } else if let Some(message) = line.strip_prefix("denied, to be stopped: ") {
+                    observed.denied = Some(Denied { message: message.to_owned(), stop: true });
+                } else if let Some(message) = line.strip_prefix("denied: ") {
+                    observed.denied = Some(Denied { message: message.to_owned(), stop: false });
                 } else if let Some(volume) = line.strip_prefix("volume ") {
                     observed.volumes.push(volume.to_owned());
                 } else {

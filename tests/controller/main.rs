@@ -14,6 +14,7 @@ mod news;
 mod once;
 mod ownership;
 mod panic;
+mod policies;
 mod recovery;
 mod replace;
 mod requests;
