@@ -24,10 +24,10 @@ impl Admission {
     }
 
     /// Compiles a workspace, with the limits that policies set where its manifest says nothing.
-    pub(crate) fn compile(&self, scope: &Scope, workspace: Arc<Workspace>, origin: Origin<'_>) -> Subject {
-        let mut subject = scope.compile(Arc::clone(&workspace), origin);
+    pub(crate) fn compile(&self, scope: &Scope, workspace: &Arc<Workspace>, origin: Origin<'_>) -> Subject {
+        let mut subject = scope.compile(Arc::clone(workspace), origin);
         let trust = self.trust(origin.manifest);
-        subject.amend(|container| self.policies.amend(&trust, &workspace, container));
+        subject.amend(|container| self.policies.amend(&trust, workspace, container));
         subject
     }
 
@@ -57,7 +57,7 @@ impl Admission {
     ) -> Vec<Denial> {
         let uid = crate::model::Uid::new("");
         let origin = Origin { uid: &uid, generation: 0, manifest, directory };
-        let subject = self.compile(scope, Arc::new(workspace.clone()), origin);
+        let subject = self.compile(scope, &Arc::new(workspace.clone()), origin);
         match self.verdict(&subject, &as_written(self.host_paths(&subject))) {
             Verdict::Admitted => Vec::new(),
             Verdict::Denied { denials, .. } => denials,

@@ -231,7 +231,7 @@ impl<E: Engine> Core<E> {
     fn template(&self, declared: &Declared, uid: &Uid, generation: u64) -> crate::model::hash::Fingerprint {
         let origin = Origin { uid, generation, manifest: &declared.manifest, directory: &declared.directory };
         let admission = &self.tools.admission;
-        admission.compile(&self.options.scope, std::sync::Arc::clone(&declared.workspace), origin).template
+        admission.compile(&self.options.scope, &declared.workspace, origin).template
     }
 
     /// A ULID of the present time whose chance comes from the seed.

@@ -64,7 +64,7 @@ impl<E: Engine> Tools<E> {
 
     /// The workspace of a job as it is to be.
     pub(super) fn subject(&self, job: &Job) -> Subject {
-        self.admission.compile(&self.scope, Arc::clone(&job.workspace), job.origin())
+        self.admission.compile(&self.scope, &job.workspace, job.origin())
     }
 
     /// What the lines that a new pass logs have in common: its number in this run.
