@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::exit::ExitCode;
+use super::policy::PolicyError;
 use super::text::counted;
 use crate::api::TokenError;
 use crate::api::client::ClientError;
@@ -153,6 +154,9 @@ pub enum CliError {
     /// The file that says to whom events are brought is of no use.
     #[error(transparent)]
     Webhooks(#[from] WebhookError),
+    /// The files that say what manifests may ask for are of no use.
+    #[error(transparent)]
+    Policies(#[from] PolicyError),
     /// The file with the token of the control API is of no use.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -248,6 +252,7 @@ impl CliError {
             | Self::Store(_)
             | Self::Daemon(_)
             | Self::Token(_)
+            | Self::Policies(_)
             | Self::Webhooks(_) => {
                 return None;
             }

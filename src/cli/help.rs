@@ -84,10 +84,36 @@ Examples:
   wharf validate workspaces/
   wharf validate api.yaml db.yaml -o json
   generate | wharf validate -
+  wharf validate workspaces/ --policy policies/ --source-kind git
 
 Exit codes:
   0  everything is valid
   1  something is wrong, or cannot be read
+  2  the command line makes no sense";
+
+pub(super) const POLICY: &str = "\
+Examples:
+  wharf policy test policies/cases.yaml
+  wharf validate workspaces/ --policy policies/
+  wharf explain policy.spec.mounts
+
+A file of cases:
+  policies: [shared-host.yaml]     # files and directories, relative to this file
+  cases:
+    - name: no socket of the engine
+      source: git                  # directory (default) or git; sourceName and directory say more
+      links: {/srv/source/s: /run/docker.sock}
+      manifest: |                  # or file: PATH
+        apiVersion: wharf/v1
+        kind: Workspace
+        metadata: {name: box}
+        spec: {image: debian, project: {path: ./s}}
+      expect: denied               # or admitted
+      rule: mounts.dangerous       # optional: the rule that denies
+
+Exit codes:
+  0  every case comes to what is expected
+  1  one does not, or a file cannot be read
   2  the command line makes no sense";
 
 pub(super) const GET: &str = "\
@@ -188,6 +214,7 @@ pub(super) const EXPLAIN: &str = "\
 Examples:
   wharf explain
   wharf explain workspace.spec.network
+  wharf explain policy.spec.mounts
 
 Exit codes:
   0  done

@@ -33,6 +33,7 @@ pub mod metrics;
 pub mod output;
 pub mod page;
 pub mod plan;
+pub mod policy;
 pub mod printer;
 pub mod prune;
 pub mod run;
@@ -99,6 +100,10 @@ pub enum Command {
     /// one source: a name that two of them declare is an error.
     #[command(after_help = help::VALIDATE)]
     Validate(validate::ValidateArgs),
+
+    /// Try policies, which say what manifests may ask for
+    #[command(after_help = help::POLICY)]
+    Policy(policy::PolicyArgs),
 
     /// Show workspaces at a glance
     ///
@@ -283,6 +288,7 @@ fn run(command: &Command, printer: &mut Printer) -> Result<ExitCode, CliError> {
         Command::Adopt(args) => adopt::run(args, printer),
         Command::Gc(args) => gc::run(args, printer),
         Command::Validate(args) => validate::run(args, printer),
+        Command::Policy(args) => policy::run(args, printer),
         Command::Get(args) => get::run(args, printer),
         Command::Describe(args) => describe::run(args, printer),
         Command::Events(args) => events::run(args, printer),

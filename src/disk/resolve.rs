@@ -14,8 +14,23 @@ pub fn resolve(disk: &dyn Disk, paths: impl IntoIterator<Item = PathBuf>) -> Res
 fn look(disk: &dyn Disk, path: &Path) -> Resolution {
     match disk.canonicalize(path) {
         Ok(real) => Resolution::Path(real),
-        Err(error) if error.kind() == ErrorKind::NotFound => Resolution::Missing,
+        Err(error) if error.kind() == ErrorKind::NotFound => missing(disk, path),
         Err(error) => Resolution::Unreadable(error.to_string()),
+    }
+}
+
+/// Where something would be: what is there of the way to it, and the rest.
+fn missing(disk: &dyn Disk, path: &Path) -> Resolution {
+    if disk.symlink_metadata(path).is_ok() {
+        // Whoever may make its target decides where it leads.
+        return Resolution::Unreadable("it is a symbolic link to something that is not there".to_owned());
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Resolution::Unreadable("nothing is there".to_owned());
+    };
+    match look(disk, parent) {
+        Resolution::Path(real) | Resolution::Missing(real) => Resolution::Missing(real.join(name)),
+        unreadable @ Resolution::Unreadable(_) => unreadable,
     }
 }
 
@@ -38,8 +53,8 @@ mod tests {
             ("relative", to("real/file")),
             ("chain", to("real")),
             ("up", to("real/file")),
-            ("nothing", Resolution::Missing),
-            ("dangling", Resolution::Missing),
+            ("nothing", Resolution::Missing(root.join("nothing"))),
+            ("link/none/x", Resolution::Missing(root.join("real/none/x"))),
         ];
         asked.map(|(path, expected)| (root.join(path), expected)).into()
     }
@@ -58,10 +73,11 @@ mod tests {
         for (path, expected) in &questions {
             assert_eq!(resolved.get(path), Some(expected), "{}", path.display());
         }
-        let round = root.join("round");
-        let found = resolve(disk, [round.clone()]);
-        assert!(matches!(found.get(&round), Some(Resolution::Unreadable(_))), "{found:?}");
-        assert_eq!(found.get(Path::new("/never-asked")), None);
+        for endless in ["round", "dangling", "dangling/x", "none/../x"].map(|path| root.join(path)) {
+            let found = resolve(disk, [endless.clone()]);
+            assert!(matches!(found.get(&endless), Some(Resolution::Unreadable(_))), "{found:?}");
+        }
+        assert_eq!(resolved.get(Path::new("/never-asked")), None);
     }
 
     #[test]

@@ -50,25 +50,33 @@ impl Sight<'_> {
         let counts = |place: &&PathBuf| !(self.is_in_source() && holds_source(place));
         dangerous.iter().filter(touches).find(counts).map(PathBuf::as_path)
     }
+
+    fn dangerous(&self, place: &Path) -> String {
+        let shown = &self.shown;
+        if self.path == place {
+            return format!("{shown} is dangerous");
+        }
+        let relation = if self.path.starts_with(place) { "is inside of" } else { "contains" };
+        format!("{shown} {relation} `{}`, which is dangerous", shown_path(place))
+    }
 }
 
-/// The path as it is written, and where it leads to unless nothing is there. `Err` is why that cannot be known.
+/// The path as it is written, and where it leads to. `Err` is why that cannot be known.
 fn sights<'a>(path: &Path, source: &'a SourceTrust, resolved: &Resolved) -> Result<Vec<Sight<'a>>, String> {
     let written = tidy(path).ok_or_else(|| "it is not absolute".to_owned())?;
     let shown = format!("`{}`", shown_path(&written));
     let literal = Sight { path: written.clone(), base: tidy(&source.base), shown: shown.clone(), source };
     match resolved.get(path) {
-        Some(Resolution::Path(real)) => {
+        // Where nothing is, something may come: it is judged by where that would be.
+        Some(Resolution::Path(real) | Resolution::Missing(real)) => {
             let base = match resolved.get(&source.base) {
-                Some(Resolution::Path(base)) => Some(base.clone()),
+                Some(Resolution::Path(base) | Resolution::Missing(base)) => Some(base.clone()),
                 _ => None,
             };
             let shown =
                 if *real == written { shown } else { format!("{shown}, which leads to `{}`,", shown_path(real)) };
             Ok(vec![literal, Sight { path: real.clone(), base, shown, source }])
         }
-        // Without anything there, the engine refuses the mount and the file cannot be read.
-        Some(Resolution::Missing) => Ok(vec![literal]),
         Some(Resolution::Unreadable(why)) => Err(why.clone()),
         None => Err("it was not looked up".to_owned()),
     }
@@ -108,7 +116,7 @@ fn judge_host(
     for sight in &sights {
         let let_go = rules.dangerous.iter().any(|pattern| pattern.is(&sight.path));
         if let Some(place) = sight.danger(dangerous).filter(|_| !let_go) {
-            let message = format!("{} touches `{}`, which is dangerous", sight.shown, shown_path(place));
+            let message = sight.dangerous(place);
             // What it leads to is told once.
             return court.deny("mounts.dangerous", field, message, "mount something else, or use a named volume");
         }
@@ -168,7 +176,7 @@ pub(super) fn judge_env(rules: &EnvRules, subject: &Subject<'_>, court: &mut Cou
         match sights(path, subject.source, subject.resolved) {
             Ok(sights) => {
                 if let Some(sight) = sights.iter().find(|sight| !allowed(sight)) {
-                    court.deny("env.files", field, format!("no value may be read from {}", sight.shown), help());
+                    court.deny("env.files", field, format!("{} may not be read for a value", sight.shown), help());
                 }
             }
             Err(why) => {

@@ -13,6 +13,7 @@ const COMMANDS: [&str; 23] = [
     "delete",
     "batch",
     "validate",
+    "policy",
     "get",
     "describe",
     "events",

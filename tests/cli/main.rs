@@ -5,6 +5,7 @@ mod fixture;
 mod help;
 mod live;
 mod metrics;
+mod policy;
 mod prune;
 mod reads;
 mod reference;

@@ -14,8 +14,8 @@ pub struct Resolved {
 pub enum Resolution {
     /// To this path, which is absolute and has no symbolic link in it.
     Path(PathBuf),
-    /// Nothing is there.
-    Missing,
+    /// To nothing; it would be here, absolute and without a symbolic link in it.
+    Missing(PathBuf),
     /// That cannot be found out; the text says why.
     Unreadable(String),
 }
