@@ -2,7 +2,7 @@
 
 use crate::fixture::{Source, outcome, wharf};
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "adopt",
     "gc",
     "start",

@@ -40,7 +40,7 @@ fn mistakes_are_refused_with_their_places() {
         ("{images: {allow: ['ghcr.io**']}}", "where `**` stands alone between slashes"),
         (
             "{mounts: {allow: [{path: srv}]}}",
-            "p.yaml:4:33: `spec.mounts.allow[0].path`: `srv` is not a pattern of paths",
+            "p.yaml:4:32: `spec.mounts.allow[0].path`: `srv` is not a pattern of paths",
         ),
         ("{ports: {hostPorts: [20-10]}}", "`20-10` is not a range of numbers"),
         ("{ports: {addresses: [localhost]}}", "`localhost` is not an IP address or a range of them"),
