@@ -59,7 +59,7 @@ pub struct AdoptArgs {
 
 /// Prints a manifest, or takes up an instance.
 pub fn run(args: &AdoptArgs, printer: &mut Printer) -> Result<ExitCode, CliError> {
-    let engine = Docker::connect(args.host.as_deref())?;
+    let engine = Docker::connect(args.host.as_deref().or(args.location.host.as_deref()))?;
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::Runtime)?;
     match (&args.container, &args.instance) {
         (Some(container), _) => runtime.block_on(declare(&engine, container, args, printer)),

@@ -21,6 +21,13 @@ pub struct Places {
     pub location: Location,
 }
 
+impl Places {
+    /// The engine's address: what the option says, else the configuration.
+    fn host(&self) -> Option<&str> {
+        self.host.as_deref().or(self.location.host.as_deref())
+    }
+}
+
 /// A workspace whose container is looked into.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
@@ -33,7 +40,7 @@ pub struct Target<'a> {
 impl Target<'_> {
     /// The engine, which need not answer yet.
     pub fn engine(self) -> Result<Docker, CliError> {
-        Ok(Docker::connect(self.places.host.as_deref())?)
+        Ok(Docker::connect(self.places.host())?)
     }
 
     /// The ID of the workspace's container, as told. For a thread that may block.

@@ -1,33 +1,33 @@
 //! What `wharf run` and `wharf plan` share: the source, the engine, and how objects are named.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use super::config::{self, Configured, Origin};
 use super::error::CliError;
-use super::instance;
 use crate::controller::Options;
 use crate::engine::docker::Docker;
 use crate::engine::simulated::Simulated;
 use crate::model::period::Period;
 use crate::model::{Instance, Name};
-use crate::plan::guard::MaxDeletes;
+use crate::plan::Scope;
 
 /// Which source, which engine, whose objects.
 #[derive(Clone, Debug, Args)]
 pub struct ControllerArgs {
-    /// The directory with the manifests
-    #[arg(value_name = "DIR", env = "WHARF_DIR")]
-    pub dir: PathBuf,
+    /// Where manifests come from.
+    #[command(flatten)]
+    pub origin: Origin,
 
-    /// Where the controller keeps its memory and its lock [default: DIR/.wharf]
+    /// Where the controller keeps its memory and its lock [default: what the configuration says, else .wharf in DIR]
     #[arg(long, value_name = "DIR", env = "WHARF_STATE_DIR", help_heading = "Places")]
     pub state_dir: Option<PathBuf>,
 
-    /// Where the status files go [default: beside the manifests]
+    /// Where the status files go [default: what the configuration says, else beside the manifests]
     #[arg(long, value_name = "DIR", env = "WHARF_STATUS_DIR", help_heading = "Places")]
     pub status_dir: Option<PathBuf>,
 
@@ -43,9 +43,9 @@ pub struct ControllerArgs {
     #[arg(long, value_name = "NAME", env = "WHARF_INSTANCE", help_heading = "Engine")]
     pub instance: Option<Instance>,
 
-    /// What names on the engine begin with: `wharf` in `wharf-api-dev`
-    #[arg(long, value_name = "PREFIX", default_value = "wharf", help_heading = "Engine")]
-    pub name_prefix: Name,
+    /// What names on the engine begin with: `wharf` in `wharf-api-dev` [default: wharf]
+    #[arg(long, value_name = "PREFIX", help_heading = "Engine")]
+    pub name_prefix: Option<Name>,
 
     /// How many workspaces one change of the source may delete without `wharf prune --confirm` [default: the larger of 3
     /// and 20 %]
@@ -63,35 +63,30 @@ pub enum EngineKind {
 }
 
 impl ControllerArgs {
-    /// The source directory, absolute and as the user named it.
-    pub fn source(&self) -> Result<PathBuf, CliError> {
-        if !self.dir.is_dir() {
-            return Err(CliError::NoDirectory { path: self.dir.clone() });
-        }
-        absolute(&self.dir)
+    /// The simulated engine.
+    pub fn simulated() -> Simulated {
+        Simulated::new(1).with_any_image().with_epoch(Timestamp::now())
     }
+}
 
+impl Configured {
     /// The controller's options.
     pub fn options(&self) -> Result<Options, CliError> {
-        let mut options = Options::new(self.source()?);
-        if let Some(state_dir) = &self.state_dir {
-            options.state_dir = absolute(state_dir)?;
-        }
-        options.status_dir = self.status_dir.as_deref().map(absolute).transpose()?;
-        options.scope.instance = instance::of_source(&options.source, self.instance.as_ref())?;
-        options.scope.prefix = self.name_prefix.clone();
-        options.max_deletes = self.max_deletes.map_or(MaxDeletes::Default, MaxDeletes::Exactly);
+        let mut options = Options::new(config::sources(self)?.to_owned());
+        options.state_dir.clone_from(&self.state_dir);
+        options.status_dir.clone_from(&self.status_dir);
+        options.scope = Scope { instance: self.instance.clone(), prefix: self.name_prefix.clone() };
+        options.max_deletes = self.max_deletes;
+        options.resync = self.resync;
+        options.audit = self.audit;
+        options.poll = self.poll;
+        options.concurrency = self.concurrency;
         Ok(options)
     }
 
     /// The Docker engine, which need not answer yet.
     pub fn docker(&self) -> Result<Docker, CliError> {
         Ok(Docker::connect(self.host.as_deref())?)
-    }
-
-    /// The simulated engine.
-    pub fn simulated() -> Simulated {
-        Simulated::new(1).with_any_image().with_epoch(Timestamp::now())
     }
 }
 
@@ -100,12 +95,13 @@ pub fn excluded(options: &Options) -> Vec<PathBuf> {
     [Some(options.state_dir.clone()), options.status_dir.clone()].into_iter().flatten().collect()
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, CliError> {
-    std::path::absolute(path).map_err(CliError::Runtime)
-}
-
 /// A duration of the command line, at least a millisecond: nothing here may be done in a hot loop.
 pub fn period(text: &str) -> Result<Duration, String> {
-    let period = Period::from_str(text).map_err(|error| error.to_string())?.duration();
-    if period.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(period) }
+    positive(text).map(Period::duration)
+}
+
+/// The same as it is written into files.
+pub fn positive(text: &str) -> Result<Period, String> {
+    let period = Period::from_str(text).map_err(|error| error.to_string())?;
+    if period.duration().is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(period) }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::config::ConfigurationError;
 use super::exit::ExitCode;
 use super::policy::PolicyError;
 use super::text::counted;
@@ -55,6 +56,9 @@ pub enum CliError {
         /// The path that was asked for.
         path: PathBuf,
     },
+    /// The configuration, or what the command line says instead of it, is of no use.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
     /// The status files could not be listed.
     #[error(transparent)]
     StatusFiles(#[from] StatusFileError),
@@ -230,6 +234,7 @@ impl CliError {
             Self::UnknownCommand { .. } | Self::LogFilter { .. } | Self::EngineAddress(_) | Self::NoTerminal => {
                 ExitCode::Usage
             }
+            Self::Configuration(error) if error.is_usage() => ExitCode::Usage,
             Self::Engine(error)
             | Self::Container { source: error, .. }
             | Self::Preview(PreviewError::Engine(error))
@@ -256,6 +261,7 @@ impl CliError {
             | Self::Webhooks(_) => {
                 return None;
             }
+            Self::Configuration(error) => return error.help(),
             Self::Api(error) => about_controller(error),
             Self::Remove(_) => "change or remove the document by hand: that deletes the workspace, too".to_owned(),
             Self::Runtime(_) => "look at the limits of processes and open files (`ulimit -a`)".to_owned(),

@@ -97,7 +97,7 @@ enum Outcome {
 /// Shows orphans; with `--confirm`, removes them.
 pub fn run(args: &GcArgs, printer: &mut Printer) -> Result<ExitCode, CliError> {
     let mut scene = Scene::of(args)?;
-    let engine = Docker::connect(args.host.as_deref())?;
+    let engine = Docker::connect(args.host.as_deref().or(args.location.host.as_deref()))?;
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::Runtime)?;
     let mut report = Report { instance: scene.instance.clone(), items: Vec::new() };
     let swept = runtime.block_on(sweep(&engine, &mut scene, args, &mut report.items));
@@ -147,7 +147,8 @@ impl Scene {
         let mut options = Options::new(std::path::absolute(&args.location.dir).map_err(CliError::Runtime)?);
         options.state_dir = std::path::absolute(args.location.state_dir()).map_err(CliError::Runtime)?;
         options.status_dir.clone_from(&args.location.status_dir);
-        let instance = instance::of_source(&options.source, args.instance.as_ref())?;
+        let instance =
+            instance::of_source(&options.source, args.instance.as_ref().or(args.location.instance.as_ref()))?;
         let remembered = remembered_instance(&Host, &options.state_dir)?;
         // Records of another instance know nothing of this one's containers, so all of them would be orphans.
         let by_path = options.scope.instance == instance;

@@ -25,6 +25,8 @@ Examples:
   wharf run workspaces
   wharf run workspaces --once
   wharf run workspaces --engine simulated     no engine needed
+  wharf run --config /etc/wharf/wharf.yaml
+  wharf run --git https://git.example.com/teams.git --branch main --status-dir /var/lib/wharf/status
 
 Exit codes:
   0  ended in order; with --once, everything is as declared
@@ -85,6 +87,7 @@ Examples:
   wharf validate api.yaml db.yaml -o json
   generate | wharf validate -
   wharf validate workspaces/ --policy policies/ --source-kind git
+  wharf validate --config /etc/wharf/wharf.yaml
 
 Exit codes:
   0  everything is valid

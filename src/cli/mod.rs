@@ -10,6 +10,7 @@ pub mod advice;
 pub mod batch;
 pub mod client;
 pub mod completions;
+pub mod config;
 pub mod container;
 pub mod controller;
 mod crash_points;
@@ -88,11 +89,11 @@ pub enum Command {
     /// Watches DIR and the engine, closes the difference, and writes a status file beside each manifest. Ends in order on
     /// SIGINT and SIGTERM; containers keep running, and the next run takes them over.
     #[command(after_help = help::RUN)]
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
 
     /// Show what the controller would do, and why; changes nothing
     #[command(after_help = help::PLAN)]
-    Plan(plan::PlanArgs),
+    Plan(Box<plan::PlanArgs>),
 
     /// Check manifests; needs no engine
     ///
@@ -247,9 +248,45 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
 }
 
+impl Command {
+    /// Finds out where the files of the controller are that a command is about.
+    fn settle(&mut self) -> Result<(), CliError> {
+        let location = match self {
+            Self::Get(args) => &mut args.location,
+            Self::Describe(args) => &mut args.location,
+            Self::Events(args) => &mut args.location,
+            Self::Summary(args) => &mut args.location,
+            Self::Metrics(args) => &mut args.location,
+            Self::Top(args) => &mut args.location,
+            Self::Start(args)
+            | Self::Stop(args)
+            | Self::Restart(args)
+            | Self::Sync(args)
+            | Self::Resume(args)
+            | Self::Delete(args) => &mut args.location,
+            Self::Batch(args) => &mut args.location,
+            Self::Logs(args) => &mut args.places.location,
+            Self::Exec(args) => &mut args.places.location,
+            Self::Prune(args) => &mut args.location,
+            Self::Gc(args) => &mut args.location,
+            Self::Adopt(args) => &mut args.location,
+            Self::Doctor(args) => &mut args.location,
+            Self::Run(_)
+            | Self::Plan(_)
+            | Self::Validate(_)
+            | Self::Policy(_)
+            | Self::Explain(_)
+            | Self::Schema(_)
+            | Self::Completions(_)
+            | Self::Man(_) => return Ok(()),
+        };
+        location.settle()
+    }
+}
+
 /// Does what this process's command line says.
 pub fn main() -> ExitCode {
-    let cli = match parse() {
+    let mut cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help that nobody reads to its end is no error.
@@ -259,7 +296,8 @@ pub fn main() -> ExitCode {
     };
     let mut printer = Printer::new(cli.no_color, cli.log.quiet > 0);
     let usual = if matches!(cli.command, Command::Run(_)) { Usual::Info } else { Usual::Warnings };
-    let outcome = cli.log.init(cli.no_color, usual).and_then(|()| run(&cli.command, &mut printer));
+    let settled = cli.log.init(cli.no_color, usual).and_then(|()| cli.command.settle());
+    let outcome = settled.and_then(|()| run(&cli.command, &mut printer));
     outcome.unwrap_or_else(|error| {
         printer.error(&error);
         error.exit_code()

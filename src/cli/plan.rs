@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde::Serialize;
 
+use super::config::{self, Behaviour};
 use super::controller::{ControllerArgs, EngineKind, excluded};
 use super::error::CliError;
 use super::exit::ExitCode;
@@ -56,11 +57,12 @@ struct RowStep {
 
 /// Prints one line a step, or says that there is nothing to do.
 pub fn run(args: &PlanArgs, printer: &mut Printer) -> Result<ExitCode, CliError> {
-    let options = args.controller.options()?;
+    let configured = config::settings(&args.controller, &Behaviour::default())?;
+    let options = configured.options()?;
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::Runtime)?;
     let mut preview = match args.controller.engine {
         EngineKind::Docker => {
-            let engine = args.controller.docker()?;
+            let engine = configured.docker()?;
             runtime.block_on(look(engine, options))?
         }
         EngineKind::Simulated => runtime.block_on(async { look(ControllerArgs::simulated(), options).await })?,
@@ -88,7 +90,7 @@ fn choose(preview: &mut Preview, args: &PlanArgs) -> Result<(), CliError> {
     let unknown: Vec<String> = args.names.iter().filter(|name| !known.contains(&name.as_str())).cloned().collect();
     if let Some(first) = unknown.first() {
         let nearest = nearest(first, known.iter().copied()).map(str::to_owned);
-        let directory = args.controller.dir.clone();
+        let directory = args.controller.origin.dir.clone().unwrap_or_default();
         return Err(CliError::UnknownWorkspace { names: unknown, directory, nearest });
     }
     preview.workspaces.retain(|it| args.names.iter().any(|name| name == it.name.as_str()));

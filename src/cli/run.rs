@@ -1,7 +1,5 @@
 //! `wharf run`: the controller.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +7,7 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::config::{self, Behaviour, Configured};
 use super::controller::{ControllerArgs, EngineKind, excluded, period};
 use super::crash_points;
 use super::error::CliError;
@@ -19,8 +18,6 @@ use crate::controller::{Ending, Options};
 use crate::daemon::{self, Parts, Settings};
 use crate::disk::Host;
 use crate::engine::Engine;
-use crate::metrics::Retention;
-use crate::model::period::Period;
 use crate::monitor::{self, Roots};
 use crate::source::{self, Source};
 use crate::status_file::StatusFiles;
@@ -42,62 +39,26 @@ pub struct RunArgs {
     #[arg(long, value_name = "DURATION", value_parser = period, default_value = "10m", help_heading = "Behaviour")]
     pub once_timeout: Duration,
 
-    /// How often to compare everything with the engine, whatever events arrive
-    #[arg(long, value_name = "DURATION", value_parser = period, default_value = "30s", help_heading = "Behaviour")]
-    pub resync: Duration,
-
-    /// How often to inspect every container, to find changes that neither events nor lists show
-    #[arg(long, value_name = "DURATION", value_parser = period, default_value = "10m", help_heading = "Behaviour")]
-    pub audit: Duration,
-
-    /// How often to read the source again when no change is noticed
-    #[arg(long, value_name = "DURATION", value_parser = period, default_value = "2s", help_heading = "Behaviour")]
-    pub poll: Duration,
-
-    /// How many short engine calls may be under way at once
-    #[arg(long, value_name = "COUNT", default_value_t = 8, help_heading = "Behaviour")]
-    pub concurrency: usize,
-
-    /// How often to measure what workspaces use; `0`: never
-    #[arg(long, value_name = "DURATION", default_value = "10s", help_heading = "Measuring")]
-    pub monitor_interval: Period,
-
-    /// How long to keep the history of what workspaces use, such as `minute=12h,hour=7d` [default:
-    /// raw=1h,minute=24h,hour=30d,day=365d]
-    #[arg(long, value_name = "TIER=DURATION,…", default_value = "", value_parser = retention, help_heading = "Measuring")]
-    pub retention: Retention,
-
-    /// A file that says to whom events are brought by HTTP; `wharf schema webhooks` says what it can hold
-    #[arg(long, value_name = "FILE", help_heading = "Control API")]
-    pub webhooks: Option<PathBuf>,
-
-    /// Let the control API listen on this loopback address, too; needs --token-file
-    #[arg(long, value_name = "ADDRESS:PORT", requires = "token_file", help_heading = "Control API")]
-    pub listen: Option<SocketAddr>,
-
-    /// The file with the token that is asked for on --listen; mode 0600
-    #[arg(long, value_name = "FILE", requires = "listen", help_heading = "Control API")]
-    pub token_file: Option<PathBuf>,
+    /// How it behaves.
+    #[command(flatten)]
+    pub behaviour: Behaviour,
 }
 
 /// Runs the controller until it is told to end.
 pub fn run(args: &RunArgs, printer: &mut Printer) -> Result<ExitCode, CliError> {
-    let mut options = args.controller.options()?;
+    let configured = config::settings(&args.controller, &args.behaviour)?;
+    let mut options = configured.options()?;
     options.once = args.once;
     options.once_timeout = args.once_timeout;
-    options.resync = args.resync;
-    options.audit = args.audit;
-    options.poll = args.poll;
-    options.concurrency = args.concurrency;
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::Runtime)?;
     let ending = match args.controller.engine {
         EngineKind::Docker => {
-            let engine = args.controller.docker()?;
-            let settings = settings(args, engine.is_local())?;
+            let engine = configured.docker()?;
+            let settings = settings(&configured, engine.is_local())?;
             runtime.block_on(control(engine, options, settings, printer))
         }
         EngineKind::Simulated => {
-            let settings = settings(args, false)?;
+            let settings = settings(&configured, false)?;
             runtime.block_on(async { control(ControllerArgs::simulated(), options, settings, printer).await })
         }
     };
@@ -107,34 +68,14 @@ pub fn run(args: &RunArgs, printer: &mut Printer) -> Result<ExitCode, CliError> 
 }
 
 /// What is around the controller. `local`: containers are on this machine, and so the kernel's files about them.
-fn settings(args: &RunArgs, local: bool) -> Result<Settings, CliError> {
-    let listen = match (args.listen, &args.token_file) {
-        (Some(address), Some(file)) => Some((address, Token::from_file(file)?)),
-        _ => None,
-    };
-    let interval = args.monitor_interval.duration();
+fn settings(configured: &Configured, local: bool) -> Result<Settings, CliError> {
+    let listen = configured.listen.as_ref();
+    let listen = listen.map(|(address, file)| Ok::<_, CliError>((*address, Token::from_file(file)?))).transpose()?;
+    let interval = configured.monitor_interval;
     let roots = local.then(Roots::default);
     let monitor = (!interval.is_zero()).then(|| monitor::Options { interval, roots, ..monitor::Options::default() });
-    let webhooks = args.webhooks.as_deref().map(webhook::read).transpose()?.unwrap_or_default();
-    Ok(Settings { socket: true, listen, monitor, retention: args.retention, webhooks })
-}
-
-/// `minute=12h,hour=7d`: how long to keep which tier of the history.
-fn retention(text: &str) -> Result<Retention, String> {
-    let mut retention = Retention::default();
-    for part in text.split(',').filter(|part| !part.is_empty()) {
-        let (tier, kept) =
-            part.split_once('=').ok_or_else(|| format!("`{part}`: use TIER=DURATION, such as `minute=12h`"))?;
-        let kept = period(kept)?;
-        match tier {
-            "raw" => retention.raw = kept,
-            "minute" => retention.minute = kept,
-            "hour" => retention.hour = kept,
-            "day" => retention.day = kept,
-            other => return Err(format!("`{other}` is no tier: use raw, minute, hour or day")),
-        }
-    }
-    Ok(retention)
+    let webhooks = configured.webhooks.as_deref().map(webhook::read).transpose()?.unwrap_or_default();
+    Ok(Settings { socket: true, listen, monitor, retention: configured.retention, webhooks })
 }
 
 async fn control<E: Engine>(

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::client::Controller;
+use super::config::{self, Places};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::printer::Printer;
-use crate::model::WorkspaceStatus;
 use crate::model::nearest::nearest;
 use crate::model::selector::Selector;
+use crate::model::{Instance, WorkspaceStatus};
 use crate::status_file::StatusFiles;
 use crate::store::Lock;
 
@@ -19,17 +20,34 @@ use crate::store::Lock;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Places")]
 pub struct Location {
-    /// The directory with the manifests
-    #[arg(long, value_name = "DIR", env = "WHARF_DIR", default_value = ".")]
-    pub dir: PathBuf,
+    /// The directory with the manifests [env: `WHARF_DIR`] [default: what the configuration says, else the present one]
+    #[arg(long = "dir", value_name = "DIR", conflicts_with = "config")]
+    pub given: Option<PathBuf>,
 
-    /// Where the status files are [default: beside the manifests]
+    /// The controller's configuration, which says where its directories are [env: `WHARF_CONFIG`] [default:
+    /// /etc/wharf/wharf.yaml, where it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Where the status files are [default: what the configuration says, else beside the manifests]
     #[arg(long, value_name = "DIR", env = "WHARF_STATUS_DIR")]
     pub status_dir: Option<PathBuf>,
 
-    /// Where the controller keeps its memory and its lock [default: DIR/.wharf]
+    /// Where the controller keeps its memory and its lock [default: what the configuration says, else .wharf in DIR]
     #[arg(long, value_name = "DIR", env = "WHARF_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
+
+    /// The directory with the manifests, once [`Self::settle`] has found out.
+    #[arg(skip)]
+    pub dir: PathBuf,
+
+    /// The controller's name on the engine, where the configuration says it.
+    #[arg(skip)]
+    pub instance: Option<Instance>,
+
+    /// The engine's address, where the configuration says it.
+    #[arg(skip)]
+    pub host: Option<String>,
 }
 
 /// Which workspaces.
@@ -54,6 +72,25 @@ pub struct Chosen {
 }
 
 impl Location {
+    /// Finds out where everything is: what options and variables do not say, the configuration does.
+    pub fn settle(&mut self) -> Result<(), CliError> {
+        if let Some(given) = &self.given {
+            self.dir.clone_from(given);
+            return Ok(());
+        }
+        let Some(found) = config::places(self.config.as_ref())? else {
+            self.dir = PathBuf::from(".");
+            return Ok(());
+        };
+        let Places { dir, state_dir, status_dir, instance, host } = found;
+        self.status_dir = self.status_dir.take().or(status_dir);
+        self.state_dir = self.state_dir.take().or(state_dir);
+        // Where the manifests are no one directory, status files say what there is.
+        self.dir = dir.or_else(|| self.status_dir.clone()).unwrap_or_default();
+        (self.instance, self.host) = (instance, host);
+        Ok(())
+    }
+
     /// The directory under which the status files are.
     pub fn status_root(&self) -> &Path {
         self.status_dir.as_deref().unwrap_or(&self.dir)

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use super::config::{self, ConfigurationError};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::files::read_manifest;
@@ -28,7 +29,7 @@ use crate::yaml::Position;
 #[derive(Clone, Debug, Args)]
 pub struct ValidateArgs {
     /// Files, directories with manifests in them at any depth, or `-` for standard input
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required_unless_present = "config")]
     pub paths: Vec<PathBuf>,
 
     /// Policies that the manifests must be admitted by: a file, or a directory of files
@@ -42,6 +43,9 @@ pub struct ValidateArgs {
     /// What the source is called, for policies that apply to some [default: the name of the directory]
     #[arg(long, value_name = "NAME")]
     pub source_name: Option<String>,
+    /// A controller's configuration to check, too; the manifests of its sources are not looked at
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
     /// The form of the result
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t = ReportFormat::Text)]
@@ -107,7 +111,10 @@ struct Place {
 pub fn run(args: &ValidateArgs, printer: &mut Printer) -> Result<ExitCode, CliError> {
     let policies = policy::read(&args.policies, Defaults::default())?;
     let (kind, name) = (args.source_kind.into(), args.source_name.clone());
-    let report = Report::of(&args.paths, Court { trial: Trial::new(policies), kind, name, admitted: Vec::new() });
+    let mut report = Report::of(&args.paths, Court { trial: Trial::new(policies), kind, name, admitted: Vec::new() });
+    if let Some(file) = &args.config {
+        report.configuration(file);
+    }
     let text = match args.output {
         ReportFormat::Text => report.problems.iter().map(|problem| problem.lines(printer)).collect(),
         ReportFormat::Json => output::json(&report)?,
@@ -183,6 +190,19 @@ impl Report {
         self.files += 1;
         let help = "check that it exists and that you may read it".to_owned();
         self.problems.push(Problem::of_file(name, format!("cannot be read: {error}"), Some(help)));
+    }
+
+    fn configuration(&mut self, file: &Path) {
+        let name = file.display().to_string();
+        match config::read(file) {
+            Ok(_) => self.files += 1,
+            Err(ConfigurationError::Read { source, .. }) => self.unreadable(name, &source),
+            Err(ConfigurationError::Invalid(errors)) => {
+                self.files += 1;
+                self.problems.extend(errors.iter().map(|error| Problem::of_diagnostic(&name, error)));
+            }
+            Err(error) => self.problems.push(Problem::of_file(name, error.to_string(), error.help())),
+        }
     }
 
     fn add(&mut self, origin: Origin<'_>, manifest: &Manifest) {

@@ -5,9 +5,10 @@ use serde::de::DeserializeOwned;
 use super::Diagnostic;
 use super::check::check;
 use super::parse::nodes;
-use super::policy::rules;
 use super::report::{Path, Report};
-use super::shape::{Shape, policy, webhooks};
+use super::rules;
+use super::shape::{Shape, configuration, policy, webhooks};
+use crate::model::configuration::ControllerConfiguration;
 use crate::model::policy::Policy;
 use crate::model::webhook::WebhooksFile;
 use crate::yaml::{self, Node, Position};
@@ -34,7 +35,18 @@ pub fn parse_webhooks(file: &str, bytes: &[u8]) -> Result<Configuration<Webhooks
 /// # Errors
 /// Everything that is wrong with it, in the order of the places.
 pub fn parse_policy(file: &str, bytes: &[u8]) -> Result<Configuration<Policy>, Vec<Diagnostic>> {
-    read(file, bytes, "policy", policy(), rules)
+    read(file, bytes, "policy", policy(), super::policy::rules)
+}
+
+/// Reads a controller's configuration: YAML or JSON in UTF-8. `file` is what diagnostics call it.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the places.
+pub fn parse_configuration(
+    file: &str,
+    bytes: &[u8],
+) -> Result<Configuration<ControllerConfiguration>, Vec<Diagnostic>> {
+    read(file, bytes, "configuration", configuration(), rules::configuration::check)
 }
 
 fn read<T: DeserializeOwned>(
@@ -42,7 +54,7 @@ fn read<T: DeserializeOwned>(
     bytes: &[u8],
     schema: &'static str,
     shape: &Shape,
-    rules: impl FnOnce(&Node, &mut Report<'_>),
+    rules: fn(&Node, &mut Report<'_>),
 ) -> Result<Configuration<T>, Vec<Diagnostic>> {
     let mut nodes = nodes(file, bytes).map_err(|error| vec![error])?;
     let mut report = Report::of(file, schema);

@@ -28,7 +28,7 @@ mod suggest;
 
 use std::collections::BTreeSet;
 
-pub use configuration::{Configuration, parse_policy, parse_webhooks};
+pub use configuration::{Configuration, parse_configuration, parse_policy, parse_webhooks};
 pub use explain::{ExplainError, Explanation, FieldSummary, explain};
 pub use parse::{MAX_BYTES, parse};
 pub use remove::{Removal, RemoveError, without};

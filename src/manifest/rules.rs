@@ -3,6 +3,7 @@
 //! Each rule reads only the part of the document it is about, and leaves a part that does not have its form to the
 //! check of the form. So all errors of a document are found at once.
 
+pub(super) mod configuration;
 mod monitoring;
 
 use std::collections::BTreeMap;

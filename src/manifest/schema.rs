@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
+use crate::model::configuration::ControllerConfiguration;
 use crate::model::policy::Policy;
 use crate::model::schema::rename_duration;
 use crate::model::webhook::WebhooksFile;
@@ -16,6 +17,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("workspace-status.schema.json", published("workspace-status", workspace_status())),
         ("webhooks.schema.json", published("webhooks", webhooks())),
         ("policy.schema.json", published("policy", policy())),
+        ("configuration.schema.json", published("configuration", configuration())),
     ]
 }
 
@@ -37,6 +39,11 @@ pub(super) fn webhooks() -> Value {
 /// Of a file of a policy: what may be written.
 pub(super) fn policy() -> Value {
     generate::<Policy>(SchemaSettings::draft2020_12().for_deserialize())
+}
+
+/// Of a controller's configuration: what may be written.
+pub(super) fn configuration() -> Value {
+    generate::<ControllerConfiguration>(SchemaSettings::draft2020_12().for_deserialize())
 }
 
 fn generate<T: JsonSchema>(settings: SchemaSettings) -> Value {

@@ -91,6 +91,12 @@ pub(super) fn policy() -> &'static Shape {
     SHAPE.get_or_init(|| compile_root(&schema::policy()))
 }
 
+/// Of a controller's configuration.
+pub(super) fn configuration() -> &'static Shape {
+    static SHAPE: OnceLock<Shape> = OnceLock::new();
+    SHAPE.get_or_init(|| compile_root(&schema::configuration()))
+}
+
 impl Shape {
     /// Whether the schema lists the fields, so that all others are mistakes.
     pub fn is_closed(&self) -> bool {
@@ -241,7 +247,8 @@ mod tests {
 
     #[test]
     fn every_word_of_the_schemas_is_understood() {
-        for schema in [schema::workspace(), schema::workspace_status(), schema::webhooks(), schema::policy()] {
+        let ours = [schema::webhooks(), schema::policy(), schema::configuration()];
+        for schema in [schema::workspace(), schema::workspace_status()].into_iter().chain(ours) {
             each_schema(&schema, &mut |schema| {
                 let words = schema.as_object().expect("a schema is an object");
                 for word in words.keys().filter(|word| *word != "type") {

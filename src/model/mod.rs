@@ -3,6 +3,7 @@
 //! Nothing here acts, reads a clock or a file. The documentation of the fields is the documentation users see.
 
 pub mod batch;
+pub mod configuration;
 pub mod event;
 pub mod hash;
 pub mod labels;
@@ -55,6 +56,13 @@ pub fn check_format(format: &str, text: &str) -> Option<Result<(), String>> {
         "number-range" => parsed::<policy::NumberRange>(text),
         "address-range" => parsed::<policy::AddressRange>(text),
         "label-selector" => parsed::<policy::SelectorText>(text),
+        "socket-address" => text.parse::<std::net::SocketAddr>().map(drop).map_err(|_| {
+            format!("`{}` is not an address and a port: use one such as `127.0.0.1:7777`", text.escape_debug())
+        }),
+        "repository-url" => parsed::<configuration::RepositoryUrl>(text),
+        "reference-name" => parsed::<configuration::ReferenceName>(text),
+        "commit-id" => parsed::<configuration::CommitId>(text),
+        "repository-path" => parsed::<configuration::RepositoryPath>(text),
         _ => return None,
     })
 }

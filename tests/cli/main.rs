@@ -1,5 +1,6 @@
 //! The command line as its users meet it: through the binary, its output, and its exit codes.
 
+mod configuration;
 mod doctor;
 mod fixture;
 mod help;

@@ -63,7 +63,7 @@ struct Report {
 pub fn run(args: &DoctorArgs, printer: &mut Printer) -> Result<ExitCode, CliError> {
     let source = Directory::new(&args.location.dir, Vec::new()).scan();
     let checks = [
-        engine::checks(args.host.as_deref()),
+        engine::checks(args.host.as_deref().or(args.location.host.as_deref())),
         places::checks(&args.location, &source),
         inotify::checks(&args.location),
         machine::checks(&args.location, &source),
