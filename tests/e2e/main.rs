@@ -12,6 +12,7 @@ mod exec;
 mod follow;
 mod gc;
 mod guard;
+mod image;
 mod inside;
 mod logs;
 mod once;
