@@ -66,7 +66,9 @@
 //! | [`monitor`] | what running workspaces use: cgroup files, or the engine; rates and thresholds, pure | |
 //! | [`metrics`] | its history in tiers, and what that says | |
 //! | [`events`] | news, spread to subscribers that may be slow or panic | |
-//! | [`tracker`] | the live state of every workspace for readers, and what the controller's own work comes to | |
+//! | [`push`] | what forges post when somebody pushed: who signed it, and what it asks for. Pure | |
+//! | [`audit`] | who asked for what, what was admitted and done: lines in a file that nobody waits for | |
+//! | [`tracker`] | the live state of every workspace and source for readers, and what the controller's own work comes to | |
 //! | [`webhook`] | events brought to others: signed, in order, again and again | reqwest, hmac |
 //! | [`telemetry`] | all of that as a page for Prometheus | |
 //! | [`supervisor`] | what the service manager is told | |
@@ -116,6 +118,7 @@
 //!   an upgrade: such a field is left out of the serialised form while it has its default.
 
 pub mod api;
+pub mod audit;
 pub mod batch;
 pub mod cli;
 pub mod controller;
@@ -129,6 +132,7 @@ pub mod model;
 pub mod monitor;
 pub mod plan;
 pub mod policy;
+pub mod push;
 pub mod source;
 pub mod status_file;
 pub mod store;
