@@ -6,6 +6,7 @@
 mod host;
 mod replace;
 mod resolve;
+mod secret;
 pub mod simulated;
 
 use std::ffi::OsString;
@@ -23,6 +24,7 @@ use tokio::sync::oneshot;
 pub use host::{Host, host};
 pub use replace::replace;
 pub use resolve::resolve;
+pub use secret::{SecretFileError, read_secret};
 
 /// What is asked of a file system. Errors are those of the standard library's functions of the same names.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {

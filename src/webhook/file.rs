@@ -3,20 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use secrecy::{ExposeSecret, SecretSlice};
-
 use super::{Address, Chosen, Webhook, WebhookError};
+use crate::disk::read_secret;
 use crate::manifest::{Configuration, Diagnostic, MAX_BYTES, parse_webhooks};
 use crate::model::webhook::{WebhookSpec, WebhookWorkspaces, WebhooksFile};
 use crate::yaml::{Node, Position};
-
-/// The shortest secret that is taken: 128 bits, if they are drawn well.
-const SHORTEST_SECRET: usize = 16;
-/// More than this is a mistake: the wrong file.
-const LONGEST_SECRET: usize = 4096;
 
 /// Reads a file of webhooks, and the secrets that it names. Blocks; for the start of a program.
 ///
@@ -72,10 +65,11 @@ impl Entry<'_> {
                 None
             }
         };
-        let secret = match self.spec.secret_file.as_deref().map(|file| self.secret(file)).transpose() {
+        let secret_file = self.spec.secret_file.as_deref().map(|file| self.directory.join(file));
+        let secret = match secret_file.as_deref().map(read_secret).transpose() {
             Ok(secret) => Some(secret),
-            Err((message, help)) => {
-                self.add("secretFile", &message, help, found);
+            Err(error) => {
+                self.add("secretFile", &error.to_string(), error.help(), found);
                 None
             }
         };
@@ -107,43 +101,6 @@ impl Entry<'_> {
             return None;
         }
         Some(Chosen { selector, names })
-    }
-
-    /// Reads a secret. The error says what is wrong with its file, and what would be right.
-    fn secret(&self, file: &str) -> Result<SecretSlice<u8>, (String, String)> {
-        let path = self.directory.join(file);
-        let shown = path.display();
-        let unreadable = |error: std::io::Error| {
-            (
-                format!("the secret in `{shown}` cannot be read: {error}"),
-                "check the path and who may read it".to_owned(),
-            )
-        };
-        // Opening a pipe would wait for somebody who writes.
-        if !fs::metadata(&path).map_err(unreadable)?.is_file() {
-            return Err((format!("`{shown}` is not a file"), "name a file that holds the secret".to_owned()));
-        }
-        let opened = File::open(&path).map_err(unreadable)?;
-        let mode = opened.metadata().map_err(unreadable)?.mode();
-        if mode & 0o077 != 0 {
-            let message = format!("others than its owner may use the secret in `{shown}` (mode {:04o})", mode & 0o7777);
-            return Err((message, format!("make it private: chmod 600 {shown}")));
-        }
-        let mut bytes = Vec::with_capacity(LONGEST_SECRET + 1);
-        opened.take(LONGEST_SECRET as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        while bytes.last().is_some_and(|last| matches!(last, b'\n' | b'\r')) {
-            bytes.pop();
-        }
-        let secret = SecretSlice::from(bytes);
-        let length = secret.expose_secret().len();
-        if !(SHORTEST_SECRET..=LONGEST_SECRET).contains(&length) {
-            let length = if length > LONGEST_SECRET { "too many".to_owned() } else { length.to_string() };
-            let message = format!("the secret in `{shown}` has {length} bytes");
-            let help =
-                format!("it needs {SHORTEST_SECRET} to {LONGEST_SECRET}, such as those of `openssl rand -hex 32`");
-            return Err((message, help));
-        }
-        Ok(secret)
     }
 }
 
