@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("{}: {old} -> {:?} ({})", change.workspace, change.new, change.reason);
     })?;
     let (handle, tracker) = (Handle::new(inputs.clone()), options.tracker.clone());
-    let readings = Readings::new(&options.places, inputs);
+    let readings = Readings::new(&options.places, tracker.sources().clone(), inputs);
     tokio::spawn(follow_directory(source, 0, readings, shutdown.clone()));
     let asking = tokio::spawn(stop_one_when_all_are_ready(handle, tracker, shutdown.clone()));
 

@@ -1,4 +1,4 @@
-//! Who may ask over loopback: who has the token, and is no page of another site.
+//! Who may ask over loopback: who has the token, and is no page of another site; and whoever signs each message.
 //!
 //! Every user and every browser on the machine reaches a loopback address. The token keeps out users; the check of `Host` keeps out
 //! pages whose name was made to point here (DNS rebinding), and that of `Origin` other pages.
@@ -116,10 +116,14 @@ impl Guard {
     /// Why a request is not let in; `None` when it is.
     pub fn refusal(&self, request: &Request<Body>) -> Option<Refused> {
         let headers = request.headers();
+        let path = request.uri().path();
+        if ROUTES.iter().any(|route| route.signed && route.is_for(request.method().as_str(), path)) {
+            return None;
+        }
         if let Some(refused) = self.foreign(request) {
             return Some(refused);
         }
-        let open = ROUTES.iter().any(|route| route.open && route.path == request.uri().path());
+        let open = ROUTES.iter().any(|route| route.open && route.path == path);
         let credentials = one(headers, &header::AUTHORIZATION).and_then(|value| value.split_once(' '));
         let known = credentials
             .is_some_and(|(scheme, token)| scheme.eq_ignore_ascii_case("Bearer") && self.token.is(token.trim_ascii()));
@@ -145,7 +149,7 @@ impl Guard {
 }
 
 /// The value of a header that is there once. Of two, others may have looked at the other one.
-fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+pub fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(first)

@@ -24,6 +24,9 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes of a request's body.
     pub body: usize,
+    /// Bytes of a forge's message. Anybody can send one, so that as much memory as this is anybody's on each connection. Forges list up to some thousand
+    /// commits with the files they touch, and GitHub caps that at 25 MB; what is larger than this is refused, and found when the source is polled.
+    pub signed_body: usize,
     /// How long the head of a request may take, and how long a connection may be idle.
     pub head_time: Duration,
     /// How long the body of a request may take.
@@ -41,6 +44,7 @@ impl Default for Limits {
         Self {
             connections: 256,
             body: 64 * 1024,
+            signed_body: 1024 * 1024,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(10),
             answer_time: Duration::from_secs(30),
@@ -122,6 +126,16 @@ impl Call {
         self.parsed(name)?.ok_or_else(missing)
     }
 
+    /// The body as it came.
+    pub fn bytes(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The row of the table.
+    pub const fn route(&self) -> &'static Route {
+        self.route
+    }
+
     /// The body as a type.
     pub fn document<T: DeserializeOwned>(&self) -> Result<T, Refused> {
         let wrong =
@@ -197,17 +211,27 @@ fn read_headers(route: &'static Route, parts: &Parts, values: &mut BTreeMap<&'st
 async fn read_body(route: &Route, parts: &Parts, body: Body, limits: &Limits) -> Result<Bytes, Refused> {
     let content_type = parts.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     if !content_type.map_or(route.body.is_none(), is_json) {
-        return Err(Kind::MediaType.problem("only JSON is understood", "send it with `Content-Type: application/json`"));
+        let help = if route.signed {
+            "set the content type of the forge's webhook to `application/json`"
+        } else {
+            "send it with `Content-Type: application/json`"
+        };
+        return Err(Kind::MediaType.problem("only JSON is understood", help));
     }
+    let limit = if route.signed { limits.signed_body } else { limits.body };
     let too_large = || {
-        let limit = limits.body / 1024;
-        Kind::TooLarge.problem(format!("the body is longer than {limit} KiB"), "ask for less at a time")
+        let help = if route.signed {
+            "nothing is lost: the source is polled all the same; let the forge send push events only"
+        } else {
+            "ask for less at a time"
+        };
+        Kind::TooLarge.problem(format!("the body is longer than {} KiB", limit / 1024), help)
     };
     let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: u64| length > limits.body as u64) {
+    if announced.is_some_and(|length: u64| length > limit as u64) {
         return Err(too_large());
     }
-    let read = tokio::time::timeout(limits.body_time, Limited::new(body, limits.body).collect()).await;
+    let read = tokio::time::timeout(limits.body_time, Limited::new(body, limit).collect()).await;
     let slow = |_| {
         let limit = limits.body_time.as_secs_f64();
         Kind::TooSlow.problem(format!("the body did not arrive within {limit} s"), "send it at once")

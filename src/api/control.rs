@@ -5,15 +5,18 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+use super::account::Requested;
 use super::refusal::Refusal;
-use super::wire::{Asked, EventPage, PlannedWorkspace, Readiness, WorkspaceAnalysis, WorkspaceView};
+use super::wire::{Asked, EventPage, PlannedWorkspace, Readiness, SourceAsked, WorkspaceAnalysis, WorkspaceView};
 use crate::model::Name;
 use crate::model::batch::{Batch, BatchRequest, Verb};
 use crate::model::event::{Event, EventKind};
 use crate::model::metrics::{Metric, Series};
 use crate::model::period::Period;
+use crate::model::source::SourceStatus;
 use crate::model::statistics::{Statistics, Summary};
 use crate::model::time::Time;
+use crate::push::{Delivery, Disbelief};
 
 /// A running controller, as far as the API needs one.
 ///
@@ -67,6 +70,22 @@ pub trait Control: Send + Sync + 'static {
     /// Begins a batch. Answers when it is recorded durably. The API has checked what the schema says and that exactly one of `names`,
     /// `selector` and `all` is there; not whether the workspaces exist.
     fn begin_batch(&self, request: BatchRequest) -> BoxFuture<'_, Result<Batch, Refusal>>;
+
+    /// Where manifests come from, by name.
+    fn sources(&self) -> Vec<SourceStatus>;
+
+    /// The source of that name.
+    fn source(&self, name: &str) -> Option<SourceStatus>;
+
+    /// Asks that a source is looked at now. [`Refusal::NotFound`] where there is none of that name.
+    fn sync_source(&self, name: &str) -> Result<SourceAsked, Refusal>;
+
+    /// A forge says that somebody pushed; what comes of it where it is to be believed. Anybody may call this: a source that is not there, and one that
+    /// expects no messages, are answered as a message that nothing proves, and no sooner.
+    fn pushed(&self, name: &str, delivery: &Delivery<'_>) -> Result<SourceAsked, Disbelief>;
+
+    /// Is told of every request that was to change something, by somebody who was let in. Must not wait.
+    fn requested(&self, request: &Requested<'_>);
 
     /// All batches that are kept, newest first.
     fn batches(&self) -> Vec<Batch>;

@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
+use super::account::Detail;
 use super::answer::{accepted, json};
 use super::call::Call;
 use super::problem::{Kind, Refused};
@@ -34,6 +35,8 @@ pub async fn begin_batch(call: Call) -> Outcome {
     tracing::info!(batch = batch.id, verb = %batch.verb, workspaces = batch.items.len(), "a batch was asked for through the API");
     let mut response = accepted(&batch)?;
     locate(&mut response, &batch)?;
+    let detail = format!("{} of {} workspaces, batch {}", batch.verb, batch.items.len(), batch.id);
+    response.extensions_mut().insert(Detail(detail));
     Ok(response)
 }
 

@@ -49,7 +49,7 @@ pub enum Kind {
     Unauthorized,
     /// From a page of another site, or by another user.
     Forbidden,
-    /// There is no such workspace or batch.
+    /// There is no such workspace, batch or source.
     NotFound,
     /// There is nothing at this path.
     NoRoute,
@@ -169,6 +169,13 @@ impl Refused {
     }
 }
 
+impl Refused {
+    /// Why, without what a client may have sent as a value: that can be anything.
+    pub fn reason(&self) -> &str {
+        if self.kind == Kind::Invalid { &self.document.title } else { &self.document.detail }
+    }
+}
+
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         let detail = refusal.to_string();
@@ -177,6 +184,7 @@ impl From<Refusal> for Refused {
                 let list = match what {
                     Thing::Workspace => "`GET /v1/workspaces` lists the workspaces there are",
                     Thing::Batch => "`GET /v1/batches` lists the batches that are kept",
+                    Thing::Source => "`GET /v1/sources` lists the sources there are",
                 };
                 let help = nearest.as_ref().map_or(list.to_owned(), |name| format!("did you mean `{name}`?"));
                 let mut refused = Kind::NotFound.problem(detail, help);

@@ -56,6 +56,8 @@ pub enum Thing {
     Workspace,
     /// A batch.
     Batch,
+    /// A source.
+    Source,
 }
 
 impl fmt::Display for Thing {
@@ -63,6 +65,7 @@ impl fmt::Display for Thing {
         formatter.write_str(match self {
             Self::Workspace => "workspace",
             Self::Batch => "batch",
+            Self::Source => "source",
         })
     }
 }
@@ -75,6 +78,12 @@ impl Refusal {
             name: name.to_owned(),
             nearest: nearest(name, known).map(str::to_owned),
         }
+    }
+
+    /// There is no source of that name; `known` are the names there are.
+    pub fn no_source<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let nearest = nearest(name, known).map(str::to_owned);
+        Self::NotFound { what: Thing::Source, name: name.to_owned(), nearest }
     }
 
     /// There is no batch with that id.

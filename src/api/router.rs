@@ -16,6 +16,7 @@ use axum::routing::{MethodFilter, MethodRouter};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::access::Guard;
+use super::account::Account;
 use super::answer::uncached;
 use super::call::{Call, Door};
 use super::problem::{Kind, Refused};
@@ -79,12 +80,15 @@ async fn answer(door: Arc<Door>, route: &'static Route, request: Request) -> Res
     let outcome = async {
         let limit = door.limits.answer_time;
         let call = Call::read(door, route, request).await?;
+        let account = Account::of(&call);
         let late = |_| {
             let detail = format!("there was no answer within {} s", limit.as_secs_f64());
             Kind::TimedOut
                 .problem(detail, "it may still be done: look at the workspace or the batch before you ask again")
         };
-        tokio::time::timeout(limit, route.handler.answer(call)).await.map_err(late)?
+        let outcome = tokio::time::timeout(limit, route.handler.answer(call)).await.map_err(late).flatten();
+        account.end(&outcome);
+        outcome
     };
     let outcome: Outcome = outcome.await;
     outcome.unwrap_or_else(IntoResponse::into_response)

@@ -9,14 +9,15 @@ use super::problem::Kind;
 use super::table::Handler::{Memory, Waits};
 use super::table::{Answer, Content, Form, Method, Parameter, Route};
 use super::wire::{
-    Asked, BatchList, EventPage, PlanList, PlannedWorkspace, Readiness, Told, Version, WorkspaceAnalysis,
-    WorkspaceList, WorkspaceView,
+    Asked, BatchList, EventPage, PlanList, PlannedWorkspace, PushNotification, Readiness, SourceAsked, SourceList,
+    Told, Version, WorkspaceAnalysis, WorkspaceList, WorkspaceView,
 };
-use super::{deeds, openapi, reads, streams};
+use super::{deeds, openapi, reads, sources, streams};
 use crate::model::batch::{Batch, BatchRequest, Verb};
 use crate::model::metrics::Series;
 use crate::model::name::Name;
 use crate::model::selector::Selector;
+use crate::model::source::SourceStatus;
 use crate::model::statistics::{Statistics, Summary};
 
 /// All routes, in the order of the document.
@@ -26,6 +27,7 @@ pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     routes.extend(history());
     routes.extend(events());
     routes.extend(batches());
+    routes.extend(of_sources());
     routes.extend(controller());
     routes
 });
@@ -38,6 +40,20 @@ const ANY_NAME: Parameter = Parameter::path(
     "The workspace's name; for a manifest too broken to have one, the name of its file.",
 );
 const ID: Parameter = Parameter::path("id", Form::Text("^[0-9A-HJKMNP-TV-Z]{26}$"), "The batch's id.");
+const SOURCE: Parameter = Parameter::path("source", Form::Text(Name::PATTERN), "The source's name.");
+const GITHUB_SIGNATURE: Parameter = Parameter::header(
+    "X-Hub-Signature-256",
+    Form::Any,
+    "GitHub: `sha256=` and HMAC-SHA256 of the body, in hexadecimal.",
+);
+const GITEA_SIGNATURE: Parameter =
+    Parameter::header("X-Gitea-Signature", Form::Any, "Gitea, Forgejo: HMAC-SHA256 of the body, in hexadecimal.");
+const GITLAB_TOKEN: Parameter = Parameter::header("X-Gitlab-Token", Form::Any, "GitLab: the secret.");
+const GITHUB_EVENT: Parameter = Parameter::header(
+    "X-GitHub-Event",
+    Form::Any,
+    "What happened; `X-Gitea-Event`, `X-Forgejo-Event` and `X-Gitlab-Event` as well.",
+);
 const SELECTOR: Parameter = Parameter::query(
     "selector",
     Form::Text(Selector::PATTERN),
@@ -302,6 +318,34 @@ fn batches() -> Vec<Route> {
         .about("Cancel a batch", "Nothing happens to one that has ended.")
         .asks(&[ID])
         .refuses(DEEDS),
+    ]
+}
+
+fn of_sources() -> Vec<Route> {
+    let list = reads::<SourceList>("The sources.");
+    let one = reads::<SourceStatus>("The source.");
+    let asked = records::<SourceAsked>("It is asked for, and not yet done.");
+    let pushed = records::<SourceAsked>("It is believed; `message` says what comes of it.");
+    let push = "For a forge's webhook, over loopback behind a server that others reach. The signature is the authority: no token is asked for, and any \
+                `Host` is fine. What does not concern the branch that is followed is accepted and passed over. A message that is played again asks for \
+                another look at the repository and for nothing else; a source is looked at once a second at most. Whoever has not the secret is \
+                answered alike, whether or not there is such a source.";
+    vec![
+        Route::new(Method::Get, "/v1/sources", "listSources", list, Memory(sources::all))
+            .about("List sources", "Where manifests come from, by name, and what came of them."),
+        Route::new(Method::Get, "/v1/sources/{source}", "getSource", one, Memory(sources::one))
+            .about("Get a source", "Where manifests come from, and what came of them.")
+            .asks(&[SOURCE])
+            .refuses(&[Kind::NotFound]),
+        Route::new(Method::Post, "/v1/sources/{source}/sync", "syncSource", asked, Memory(sources::sync))
+            .about("Look at a source now", "Once a second at most; what is asked for meanwhile is one more look.")
+            .asks(&[SOURCE])
+            .refuses(&[Kind::NotFound]),
+        Route::new(Method::Post, "/v1/sources/{source}/push", "pushSource", pushed, Memory(sources::pushed))
+            .about("Say that somebody pushed", push)
+            .asks(&[SOURCE, GITHUB_SIGNATURE, GITEA_SIGNATURE, GITLAB_TOKEN, GITHUB_EVENT])
+            .takes::<PushNotification>()
+            .signed(),
     ]
 }
 

@@ -22,6 +22,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 
 use super::access::{Guard, Token};
+use super::account::Caller;
 use super::call::{Door, Limits};
 use super::control::Control;
 use super::problem::{Kind, Refused};
@@ -216,8 +217,11 @@ async fn pause(error: &std::io::Error) {
 }
 
 fn welcome(desk: &Desk, stream: UnixStream) {
-    if socket::may_ask(stream.peer_cred()) {
-        seat(desk, stream);
+    let peer = stream.peer_cred();
+    if let Ok(peer) = peer
+        && socket::may_ask(&peer)
+    {
+        seat(desk, stream, Caller::Socket { uid: peer.uid(), pid: peer.pid() });
     } else {
         let help = "ask as the user that the controller runs as";
         turn_away(desk, stream, Kind::Forbidden.problem("the control socket is for another user", help));
@@ -227,10 +231,10 @@ fn welcome(desk: &Desk, stream: UnixStream) {
 fn welcome_tcp(desk: &Desk, stream: TcpStream) {
     // Answers are written at once; without it small ones wait for the client's acknowledgement.
     drop(stream.set_nodelay(true));
-    seat(desk, stream);
+    seat(desk, stream, Caller::Token);
 }
 
-fn seat<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(desk: &Desk, stream: I) {
+fn seat<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(desk: &Desk, stream: I, caller: Caller) {
     let Ok(permit) = Arc::clone(&desk.seats).try_acquire_owned() else {
         let limit = desk.door.limits.connections;
         let busy =
@@ -241,6 +245,7 @@ fn seat<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(desk: &Desk, stream:
     let router = desk.router.clone();
     let answer = move |mut request: Request<Body>| {
         request.extensions_mut().insert(seat.clone());
+        request.extensions_mut().insert(caller);
         router.clone().oneshot(request)
     };
     desk.tracker.spawn(converse(Arc::clone(&desk.door), stream, answer));

@@ -75,6 +75,8 @@ pub struct Route {
     refusals: &'static [Kind],
     /// Whether it is answered without a token.
     pub open: bool,
+    /// Whether its message proves by itself who sent it, see [`Route::signed`].
+    pub signed: bool,
     /// Whether it asks the controller anything.
     fixed: bool,
     /// What answers it.
@@ -215,6 +217,7 @@ impl Route {
             answer,
             refusals: &[],
             open: false,
+            signed: false,
             fixed: false,
             handler,
         }
@@ -248,6 +251,22 @@ impl Route {
     #[must_use]
     pub const fn open(self) -> Self {
         Self { open: true, ..self }
+    }
+
+    /// For messages that prove by themselves who sent them: they need no token, and come for whatever host, because a server in front of this one is
+    /// what others know. They may be longer than others.
+    #[must_use]
+    pub const fn signed(self) -> Self {
+        Self { open: true, signed: true, ..self }
+    }
+
+    /// Whether it is for requests with this method for this path.
+    pub fn is_for(&self, method: &str, path: &str) -> bool {
+        let is_named = |part: &str| part.starts_with('{');
+        let mut parts = self.path.split('/').zip(path.split('/'));
+        let fits = parts.all(|(own, part)| own == part || is_named(own) && !part.is_empty());
+        let as_long = self.path.split('/').count() == path.split('/').count();
+        method.eq_ignore_ascii_case(self.method.as_str()) && fits && as_long
     }
 
     /// The same answer always, without asking the controller.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::batch::{Batch, Verb};
 use crate::model::event::Event;
 use crate::model::metrics::{Analysis, Recommendation, Usage};
+use crate::model::source::SourceStatus;
 use crate::model::{Name, WorkspaceStatus};
 
 /// One workspace: what its status file says, and what it uses now.
@@ -106,6 +107,32 @@ pub struct Asked {
     pub workspace: Option<Name>,
     /// What comes of it, in one line for people.
     pub message: String,
+}
+
+/// The sources there are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceList {
+    /// By name.
+    pub items: Vec<SourceStatus>,
+}
+
+/// A request about a source that was accepted: recorded, and not yet done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceAsked {
+    /// Of which source.
+    pub source: String,
+    /// What comes of it, in one line for people.
+    pub message: String,
+}
+
+/// What is read of a forge's message; all else in it is passed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PushNotification {
+    /// What was pushed to, such as `refs/heads/main`.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// Batches that are kept.

@@ -8,6 +8,7 @@ use super::policy::PolicyError;
 use super::text::counted;
 use crate::api::TokenError;
 use crate::api::client::ClientError;
+use crate::audit::AuditError;
 use crate::controller::PreviewError;
 use crate::daemon::DaemonError;
 use crate::engine::docker::ConnectError;
@@ -155,6 +156,12 @@ pub enum CliError {
     /// A document cannot be removed from the source.
     #[error("the manifest cannot be changed: {0}")]
     Remove(#[from] RemoveDocumentError),
+    /// Sources have no stream of changes.
+    #[error("sources cannot be watched")]
+    SourcesNotWatched,
+    /// The audit log cannot be written.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// The file that says to whom events are brought is of no use.
     #[error(transparent)]
     Webhooks(#[from] WebhookError),
@@ -231,9 +238,11 @@ impl CliError {
     /// The exit code under which scripts see the error.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::UnknownCommand { .. } | Self::LogFilter { .. } | Self::EngineAddress(_) | Self::NoTerminal => {
-                ExitCode::Usage
-            }
+            Self::UnknownCommand { .. }
+            | Self::LogFilter { .. }
+            | Self::EngineAddress(_)
+            | Self::NoTerminal
+            | Self::SourcesNotWatched => ExitCode::Usage,
             Self::Configuration(error) if error.is_usage() => ExitCode::Usage,
             Self::Engine(error)
             | Self::Container { source: error, .. }
@@ -311,6 +320,8 @@ impl CliError {
                 labels::INSTANCE,
                 labels::INSTANCE
             ),
+            Self::SourcesNotWatched => "leave out `--watch`; `wharf events --watch` shows what happens".to_owned(),
+            Self::Audit(_) => "name another file with `--audit-log-path`, or `none`".to_owned(),
             Self::NotSwept { .. } => "try again when what uses them is gone; the lines above say what it is".to_owned(),
             Self::InstanceNote { .. } => {
                 "write it anew with `wharf adopt --instance NAME --dir DIR --confirm`, or remove it".to_owned()

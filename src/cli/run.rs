@@ -1,11 +1,14 @@
 //! `wharf run`: the controller.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
 
 use super::config::{self, Behaviour, Configured};
 use super::controller::{ControllerArgs, EngineKind, excluded, period};
@@ -14,6 +17,7 @@ use super::error::CliError;
 use super::exit::ExitCode;
 use super::printer::Printer;
 use crate::api::Token;
+use crate::audit::Audit;
 use crate::controller::{Ending, Options};
 use crate::daemon::{self, Parts, Settings};
 use crate::disk::Host;
@@ -42,6 +46,11 @@ pub struct RunArgs {
     /// How it behaves.
     #[command(flatten)]
     pub behaviour: Behaviour,
+
+    /// Where to account for what is asked for, admitted and done, one line of JSON each; `none`: nowhere. It is kept below 10 MiB, with five earlier
+    /// ones beside it [default: audit.log in the state directory]
+    #[arg(long, value_name = "FILE", help_heading = "Places")]
+    pub audit_log_path: Option<PathBuf>,
 }
 
 /// Runs the controller until it is told to end.
@@ -55,11 +64,11 @@ pub fn run(args: &RunArgs, printer: &mut Printer) -> Result<ExitCode, CliError> 
         EngineKind::Docker => {
             let engine = configured.docker()?;
             let settings = settings(&configured, engine.is_local())?;
-            runtime.block_on(control(engine, options, settings, printer))
+            runtime.block_on(control(engine, options, settings, args, printer))
         }
         EngineKind::Simulated => {
             let settings = settings(&configured, false)?;
-            runtime.block_on(async { control(ControllerArgs::simulated(), options, settings, printer).await })
+            runtime.block_on(async { control(ControllerArgs::simulated(), options, settings, args, printer).await })
         }
     };
     // A scan of a source that hangs must not keep the process.
@@ -75,19 +84,23 @@ fn settings(configured: &Configured, local: bool) -> Result<Settings, CliError> 
     let roots = local.then(Roots::default);
     let monitor = (!interval.is_zero()).then(|| monitor::Options { interval, roots, ..monitor::Options::default() });
     let webhooks = configured.webhooks.as_deref().map(webhook::read).transpose()?.unwrap_or_default();
-    Ok(Settings { socket: true, listen, monitor, retention: configured.retention, webhooks })
+    // A directory has no forge that would notify of it.
+    let hooks = BTreeMap::new();
+    Ok(Settings { socket: true, listen, monitor, retention: configured.retention, webhooks, hooks })
 }
 
 async fn control<E: Engine>(
     engine: E,
     mut options: Options,
     settings: Settings,
+    args: &RunArgs,
     printer: &mut Printer,
 ) -> Result<ExitCode, CliError> {
     let engine = crash_points::engine(engine);
     options.disk = crash_points::disk(options.disk);
     let what = format!("wharf run {} (instance {})", options.source.display(), options.scope.instance);
     let lock = Lock::acquire(&options.state_dir, &what)?;
+    options.audit_log = audit_log(args, &options.state_dir)?;
     remember_instance(&Host, &options.state_dir, &options.scope.instance)?;
     let store = open_store(crash_points::medium(Store::medium(&lock)), "store", printer)?;
     let history = settings.monitor.as_ref().map(|_| open_store(Store::history_medium(&lock), "history", printer));
@@ -103,6 +116,15 @@ async fn control<E: Engine>(
     let parts = Parts { engine, store, history, source, status_files };
     let ending = daemon::run(parts, settings, options, shutdown).await?;
     Ok(exit_code(ending))
+}
+
+/// Where deeds are accounted for.
+fn audit_log(args: &RunArgs, state_dir: &Path) -> Result<Audit, CliError> {
+    match &args.audit_log_path {
+        Some(path) if path.as_os_str() == "none" => Ok(Audit::none()),
+        Some(path) => Ok(Audit::open(path)?),
+        None => Ok(Audit::open(&state_dir.join(accounts::FILE))?),
+    }
 }
 
 /// Opens what is remembered. `what`: what it is for, in a word.

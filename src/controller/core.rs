@@ -128,17 +128,7 @@ impl<E: Engine> Core<E> {
         let links = Links::of(records.values());
         let entries =
             records.into_iter().map(|(name, record)| (name.clone(), Entry::new(name, Some(record)))).collect();
-        let scope = options.scope.clone();
-        let disk = Arc::clone(&options.disk);
-        let tools = Tools::new(
-            engine,
-            disk,
-            scope,
-            options.admission(),
-            options.concurrency,
-            progress_sender,
-            shutdown.clone(),
-        );
+        let tools = Tools::new(engine, &options, progress_sender, shutdown.clone());
         let now = Instant::now();
         Ok(Self {
             tools: Arc::new(tools),

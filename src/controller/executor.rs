@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
+use super::accounts;
 use super::job::Job;
 use super::occurrence;
 use super::pass::denied;
@@ -160,7 +161,9 @@ pub(super) async fn execute<E: Engine>(plan: &Plan, job: &Job, tools: &Tools<E>,
         if !is_shared {
             announce(&step, job);
         }
+        let account = tools.audit_log.begin(accounts::action(&step, &job.name));
         let result = perform(&step.action, job, tools, place).await;
+        accounts::ended(account, &result);
         match result {
             Ok(effect) => {
                 if effect != Effect::Nothing {
@@ -196,7 +199,7 @@ fn has_begun(done: &[Step]) -> bool {
 
 /// What came of an action.
 #[derive(Debug, PartialEq, Eq)]
-enum Effect {
+pub(super) enum Effect {
     /// A container with this ID.
     Created(String),
     /// What it says.

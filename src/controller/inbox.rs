@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -13,10 +14,12 @@ use tokio_util::sync::CancellationToken;
 use super::Input;
 use crate::disk::{Disk, offload};
 use crate::engine::{Change, ContainerSummary, Engine, EngineError, EngineEvent};
+use crate::model::source::ONLY;
 use crate::model::time::Time;
 use crate::model::{Instance, Name};
 use crate::source::{Combined, Places, Reading, Source};
 use crate::store::confirmed;
+use crate::tracker::Sources;
 
 /// Something that reached the controller.
 #[derive(Debug)]
@@ -85,13 +88,16 @@ fn deliver(inbox: &mpsc::UnboundedSender<Message>, event: EngineEvent) {
 #[derive(Clone, Debug)]
 pub struct Readings {
     combined: Arc<Mutex<Combined>>,
+    names: Arc<[String]>,
+    sources: Sources,
     inputs: mpsc::UnboundedSender<Input>,
 }
 
 impl Readings {
-    /// The readings of these places, for the controller that takes these inputs.
-    pub fn new(places: &Places, inputs: mpsc::UnboundedSender<Input>) -> Self {
-        Self { combined: Arc::new(Mutex::new(places.combined())), inputs }
+    /// The readings of these places, for the controller that takes these inputs. `sources`: where is told how the places stand.
+    pub fn new(places: &Places, sources: Sources, inputs: mpsc::UnboundedSender<Input>) -> Self {
+        let names = places.iter().map(|place| place.name.as_ref().map_or_else(|| ONLY.to_owned(), ToString::to_string));
+        Self { combined: Arc::new(Mutex::new(places.combined())), names: names.collect(), sources, inputs }
     }
 
     /// Takes what one place says now, by its precedence.
@@ -103,6 +109,16 @@ impl Readings {
         }
     }
 
+    /// What a place is called where it is told of.
+    pub fn name(&self, which: usize) -> &str {
+        self.names.get(which).map_or(ONLY, String::as_str)
+    }
+
+    /// Where is told how the places stand.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
     /// Whether the controller has ended.
     pub fn is_closed(&self) -> bool {
         self.inputs.is_closed()
@@ -112,12 +128,19 @@ impl Readings {
 /// Brings the readings of a directory, each that differs from the one before, until `shutdown` or until nobody receives. `which`: its
 /// precedence among the places.
 pub async fn follow_directory(mut source: Source, which: usize, readings: Readings, shutdown: CancellationToken) {
+    let disk = Arc::clone(source.disk());
     let mut last = None;
     while !readings.is_closed() {
-        if shutdown.run_until_cancelled(source.changed()).await.is_none() {
-            return;
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = source.changed() => {}
+            () = readings.sources().asked(readings.name(which)) => {}
         }
         let reading: Reading = source.scan().await;
+        if let Reading::Complete(_) = reading {
+            let now = Timestamp::try_from(disk.now()).ok().map(Time::from);
+            readings.sources().update(readings.name(which), |status| status.last_sync = now.or(status.last_sync));
+        }
         if last.as_ref() != Some(&reading) {
             last = Some(reading.clone());
             readings.take(which, reading);

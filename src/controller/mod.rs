@@ -12,6 +12,7 @@
 //! `Core` owns everything that is known and is one task, so nothing is shared and nothing locked. A pass gets an
 //! owned snapshot and hands back a report. Triggers carry identity, never state: they only add a key to the queue.
 
+mod accounts;
 mod admission;
 mod aftermath;
 mod backoff;
@@ -41,6 +42,7 @@ mod round;
 mod rounds;
 mod telling;
 mod tools;
+mod verdict;
 
 use std::collections::BTreeSet;
 

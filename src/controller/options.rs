@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::admission::Admission;
+use crate::audit::Audit;
 use crate::disk::{self, Disk};
 use crate::events::Hub;
 use crate::model::{Instance, Name};
@@ -57,6 +58,8 @@ pub struct Options {
     pub hub: Hub,
     /// Where the live state is kept for readers.
     pub tracker: Tracker,
+    /// Where deeds are accounted for.
+    pub audit_log: Audit,
     /// Where project directories, secrets and confirmations are.
     pub disk: Arc<dyn Disk>,
     /// Seed of jitter and UIDs.
@@ -88,6 +91,7 @@ impl Options {
             once_timeout: Duration::from_secs(600),
             hub: Hub::new(),
             tracker: Tracker::new(),
+            audit_log: Audit::none(),
             disk: disk::host(),
             seed: random_seed(),
             clock: Arc::new(Timestamp::now),

@@ -67,6 +67,7 @@ impl<E: Engine> Core<E> {
         for entry in self.entries.values_mut() {
             entry.held = Some((Reason::SourceLost, why.clone()));
         }
+        self.tell_sources_lost(&why);
         self.source_lost = Some(why);
         self.deletions.reset();
         self.publish_all();
@@ -98,8 +99,10 @@ impl<E: Engine> Core<E> {
         self.lose_some(&intake, &mut changes);
         self.delete_missing(&intake, now, &mut changes);
         self.links = Links::of(self.entries.values().filter_map(|entry| entry.record.as_ref()));
+        self.tell_sources(&intake);
         let before = std::mem::replace(&mut self.files, intake.files);
         self.record_changes(&changes);
+        self.account_for_admissions(&changes, &before);
         // A file whose status shows something else now, be it one that is gone.
         let differs = |path: &&String| before.get(*path) != self.files.get(*path);
         let files: BTreeSet<String> = before.keys().chain(self.files.keys()).filter(differs).cloned().collect();
@@ -404,14 +407,14 @@ struct Adopted {
 
 /// What one reading changed.
 #[derive(Debug, Default)]
-struct Changes {
+pub(super) struct Changes {
     /// Workspaces whose record changed and that want a pass.
     touched: BTreeSet<Name>,
     /// Manifests whose status has something new to show.
     files: BTreeSet<String>,
-    occurrences: Vec<(Name, Occurrence)>,
+    pub(super) occurrences: Vec<(Name, Occurrence)>,
     /// Workspaces whose deletion was decided.
-    deletions: BTreeSet<Name>,
+    pub(super) deletions: BTreeSet<Name>,
     /// Whether it must not be forgotten, whatever happens to the process.
     is_to_be_durable: bool,
 }

@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::admission::Admission;
 use super::job::Job;
+use super::options::Options;
+use crate::audit::Audit;
 use crate::disk::Disk;
 use crate::engine::{Engine, EngineError, NetworkSpec, PullProgress};
 use crate::model::Name;
@@ -33,6 +35,8 @@ pub(super) struct Tools<E> {
     shares_files: AtomicBool,
     /// Passes that have begun.
     begun: AtomicU64,
+    /// Where actions are accounted for.
+    pub(super) audit_log: Audit,
     /// When cancelled, passes end after the action they are at.
     pub(super) shutdown: CancellationToken,
 }
@@ -40,22 +44,20 @@ pub(super) struct Tools<E> {
 impl<E: Engine> Tools<E> {
     pub(super) fn new(
         engine: E,
-        disk: Arc<dyn Disk>,
-        scope: Scope,
-        admission: Admission,
-        concurrency: usize,
+        options: &Options,
         progress: mpsc::UnboundedSender<(Name, Option<String>)>,
         shutdown: CancellationToken,
     ) -> Self {
         Self {
             engine,
-            disk,
-            scope,
-            admission,
+            disk: Arc::clone(&options.disk),
+            scope: options.scope.clone(),
+            admission: options.admission(),
+            audit_log: options.audit_log.clone(),
             images: Images::default(),
             networks: Networks::default(),
             progress,
-            places: Places { free: Arc::new(Semaphore::new(concurrency.max(1))), left: Arc::default() },
+            places: Places { free: Arc::new(Semaphore::new(options.concurrency.max(1))), left: Arc::default() },
             shares_files: AtomicBool::new(false),
             begun: AtomicU64::new(0),
             shutdown,

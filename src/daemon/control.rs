@@ -9,8 +9,8 @@ use jiff::ToSpan;
 
 use super::office::Office;
 use crate::api::{
-    Asked, Control, EventPage, EventQuery, Heard, PlannedAction, PlannedWorkspace, Readiness, Refusal, SeriesQuery,
-    WorkspaceAnalysis, WorkspaceView,
+    Asked, Control, EventPage, EventQuery, Heard, PlannedAction, PlannedWorkspace, Readiness, Refusal, Requested,
+    SeriesQuery, SourceAsked, WorkspaceAnalysis, WorkspaceView,
 };
 use crate::batch::PARALLELISM;
 use crate::controller::RequestError;
@@ -21,8 +21,10 @@ use crate::model::event::EventFilter;
 use crate::model::metrics::{Metric, Series};
 use crate::model::period::Period;
 use crate::model::selector::Selector;
+use crate::model::source::SourceStatus;
 use crate::model::statistics::{Statistics, Summary};
 use crate::model::{Name, Uid};
+use crate::push::{Delivery, Disbelief};
 use crate::store::StoreError;
 use crate::telemetry::{self, Process, Scrape};
 use crate::tracker::Tracked;
@@ -136,10 +138,31 @@ impl Control for Office {
     fn sync_all(&self) -> BoxFuture<'_, Result<Asked, Refusal>> {
         async move {
             self.handle.sync_all().await.map_err(|error| self.refusal(&error))?;
+            self.tracker.sources().ask_all();
             let message = "everything is compared with the engine now".to_owned();
             Ok(Asked { verb: Verb::Sync, workspace: None, message })
         }
         .boxed()
+    }
+
+    fn sources(&self) -> Vec<SourceStatus> {
+        self.tracker.sources().list()
+    }
+
+    fn source(&self, name: &str) -> Option<SourceStatus> {
+        self.tracker.sources().get(name)
+    }
+
+    fn sync_source(&self, name: &str) -> Result<SourceAsked, Refusal> {
+        Self::sync_source(self, name)
+    }
+
+    fn pushed(&self, name: &str, delivery: &Delivery<'_>) -> Result<SourceAsked, Disbelief> {
+        Self::pushed(self, name, delivery)
+    }
+
+    fn requested(&self, request: &Requested<'_>) {
+        Self::requested(self, request);
     }
 
     fn begin_batch(&self, request: BatchRequest) -> BoxFuture<'_, Result<Batch, Refusal>> {

@@ -13,8 +13,10 @@ mod alive;
 mod control;
 mod history;
 mod office;
+mod sources;
 mod stage;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +32,9 @@ use crate::controller::{
 };
 use crate::engine::Engine;
 use crate::metrics::{Metrics, Retention};
+use crate::model::source::{ONLY, SourceKind, SourceStatus};
 use crate::monitor::{self, Monitor};
+use crate::push::Hook;
 use crate::source::Source;
 use crate::status_file::StatusFiles;
 use crate::store::{Store, StoreError};
@@ -67,6 +71,8 @@ pub struct Settings {
     pub retention: Retention,
     /// To whom events are brought.
     pub webhooks: Vec<Webhook>,
+    /// What sources expect of forges that notify them of pushes, by the source's name.
+    pub hooks: BTreeMap<String, Hook>,
 }
 
 /// Why a daemon could not run.
@@ -119,6 +125,8 @@ pub async fn run<E: Engine>(
         monitor: settings.monitor.map(Monitor::new),
         deliveries: outgoing.deliveries(),
         clock: Arc::clone(&options.clock),
+        audit_log: options.audit_log.clone(),
+        hooks: settings.hooks,
         batches: std::sync::OnceLock::new(),
     };
     let office = Arc::new(office);
@@ -126,8 +134,11 @@ pub async fn run<E: Engine>(
         Batches::take_up(store.clone(), Arc::clone(&office) as Arc<dyn crate::batch::Desk>, shutdown.clone())?;
     let batches = office.batches.get_or_init(|| batches).clone();
 
+    let sources = options.tracker.sources().clone();
+    sources.set(SourceStatus::new(ONLY, SourceKind::Directory, options.source.display().to_string()));
+    let audit_log = options.audit_log.clone();
     let mut tasks = JoinSet::new();
-    let readings = Readings::new(&options.places, inputs.clone());
+    let readings = Readings::new(&options.places, sources, inputs.clone());
     tasks.spawn(follow_directory(source, 0, readings, shutdown.clone()));
     let (disk, state_dir) = (Arc::clone(&options.disk), options.state_dir.clone());
     tasks.spawn(follow_confirmations(disk, state_dir, options.poll, inputs, shutdown.clone()));
@@ -149,6 +160,10 @@ pub async fn run<E: Engine>(
     };
     if tokio::time::timeout(GRACE, rest).await.is_err() {
         tracing::warn!("something around the controller did not end in time");
+    }
+    // It waits for a disk.
+    if tokio::task::spawn_blocking(move || audit_log.finish()).await.is_err() {
+        tracing::error!("the audit log met a defect at its end");
     }
     Ok(ending?)
 }

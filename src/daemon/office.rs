@@ -1,5 +1,6 @@
 //! What the rooms around the controller share, and how batches work with it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::api::Control;
+use crate::audit::Audit;
 use crate::batch::{Batches, Desk, Look};
 use crate::controller::{Clock, Handle, RequestError};
 use crate::events::Hub;
@@ -17,6 +19,7 @@ use crate::model::Name;
 use crate::model::batch::Verb;
 use crate::model::statistics::{MonitorStatistics, Statistics};
 use crate::monitor::Monitor;
+use crate::push::Hook;
 use crate::store::Store;
 use crate::tracker::Tracker;
 use crate::webhook::Deliveries;
@@ -31,6 +34,9 @@ pub(super) struct Office {
     pub(super) monitor: Option<Monitor>,
     pub(super) deliveries: Deliveries,
     pub(super) clock: Clock,
+    pub(super) audit_log: Audit,
+    /// What sources expect of those who notify them, by source.
+    pub(super) hooks: BTreeMap<String, Hook>,
     /// Set before anything is asked.
     pub(super) batches: OnceLock<Batches>,
 }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::time::Time;
 
+/// What a directory is called that is the only source.
+pub const ONLY: &str = "source";
+
 /// What a source is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -54,6 +57,27 @@ pub struct SourceStatus {
     pub workspaces: u64,
     /// Documents and files of it that are not in force.
     pub refused: u64,
+}
+
+impl SourceStatus {
+    /// A source that has not been read yet. `location`: without user and password.
+    pub fn new(name: impl Into<String>, kind: SourceKind, location: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            location: location.into(),
+            reference: None,
+            path: None,
+            revision: None,
+            last_sync: None,
+            next_sync: None,
+            last_error: None,
+            outcome: SourceOutcome::Pending,
+            message: String::new(),
+            workspaces: 0,
+            refused: 0,
+        }
+    }
 }
 
 /// A commit.

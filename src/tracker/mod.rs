@@ -1,9 +1,10 @@
-//! The live state of every workspace, for reading: what the controller told last, and what its own work comes to.
+//! The live state of every workspace and every source, for reading: what the controller told last, and what its own work comes to.
 //!
 //! The controller writes here whatever it hands to the status files, at the same moment; readers take what is there and never wait for
 //! the engine, the disk or a pass. Nothing is decided from it.
 
 mod counters;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
 pub use counters::{Counters, PassNote};
+pub use sources::Sources;
 
 use crate::model::WorkspaceStatus;
 use crate::model::metrics::Usage;
@@ -56,6 +58,7 @@ pub struct Tracker {
 struct Shared {
     live: RwLock<Live>,
     counters: Counters,
+    sources: Sources,
     changes: watch::Sender<u64>,
 }
 
@@ -107,6 +110,11 @@ impl Tracker {
     /// What the controller's own work comes to.
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// Where manifests come from.
+    pub fn sources(&self) -> &Sources {
+        &self.shared.sources
     }
 
     /// Ticks whenever something is told; what is read after a tick is at least as new.

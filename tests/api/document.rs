@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use wharf::api::{Limits, Refusal, openapi};
 
 use crate::rig::{Mood, Rig, Script};
-use crate::samples::BATCH;
+use crate::samples::{BATCH, SECRET, SOURCE};
 use crate::wire::{Answer, exchange, read_until, request, until};
 
 /// A route of the document.
@@ -38,16 +38,27 @@ impl Row {
     }
 
     fn concrete(&self) -> String {
-        self.path.replace("{name}", "ws-000").replace("{id}", BATCH)
+        self.path.replace("{name}", "ws-000").replace("{id}", BATCH).replace("{source}", SOURCE)
     }
 
     fn missing(&self) -> String {
-        self.path.replace("{name}", "nobody").replace("{id}", "01K0000000000000000000GQNE")
+        self.path
+            .replace("{name}", "nobody")
+            .replace("{id}", "01K0000000000000000000GQNE")
+            .replace("{source}", "nobody")
     }
 
     fn body(&self, name: &str) -> Vec<u8> {
+        if self.is_signed() {
+            return br#"{"ref":"refs/heads/main"}"#.to_vec();
+        }
         let takes_one = self.operation.get("requestBody").is_some();
         if takes_one { json!({"verb": "restart", "names": [name]}).to_string().into_bytes() } else { Vec::new() }
+    }
+
+    /// Whether its message proves who sent it.
+    fn is_signed(&self) -> bool {
+        self.path.ends_with("/push")
     }
 
     /// What the document says of an answer, wherever it says it.
@@ -72,7 +83,8 @@ const HANDSHAKE: [(&str, &str); 4] = [
 async fn provoke(rig: &Rig, row: &Row, status: u16) -> Answer {
     let (method, path) = (row.method.as_str(), row.concrete());
     let body = row.body("ws-000");
-    let usual = async || rig.ask(method, &path, &[JSON], &body).await;
+    let headers = if row.is_signed() { vec![JSON, ("X-Gitlab-Token", SECRET)] } else { vec![JSON] };
+    let usual = async || rig.ask(method, &path, &headers, &body).await;
     let [host, _] = rig.passport();
     rig.script.is(Mood::Fine);
     match status {
@@ -81,6 +93,8 @@ async fn provoke(rig: &Rig, row: &Row, status: u16) -> Answer {
         200 | 202 | 426 | 503 => usual().await,
         400 => rig.ask(method, &format!("{path}?nonsense=1"), &[JSON], &body).await,
         401 => rig.ask_tcp(method, &path, &[(host.0, &host.1)]).await,
+        // Whatever its `Host` is.
+        403 if row.is_signed() => rig.ask(method, &path, &[JSON], &body).await,
         403 => rig.ask_tcp(method, &path, &[("Host", "evil.example")]).await,
         404 => rig.ask(method, &row.missing(), &[JSON], &row.body("nobody")).await,
         408 => {
@@ -92,7 +106,10 @@ async fn provoke(rig: &Rig, row: &Row, status: u16) -> Answer {
             rig.script.is(Mood::Refuses(Refusal::Conflict { message, help }));
             usual().await
         }
-        413 => rig.ask(method, &path, &[JSON], &vec![b' '; 64 * 1024 + 1]).await,
+        413 => {
+            let limit = if row.is_signed() { 1024 * 1024 } else { 64 * 1024 };
+            rig.ask(method, &path, &[JSON], &vec![b' '; limit + 1]).await
+        }
         415 => rig.ask(method, &path, &[("Content-Type", "text/plain")], b"{}").await,
         500 => {
             rig.script.is(Mood::Panics);
@@ -183,7 +200,7 @@ fn assert_is_as_described(described: &Value, answer: &Answer, what: &str) {
 fn every_route_says_what_it_is_for_and_has_a_name_of_its_own() {
     let mut ids = BTreeSet::new();
     let rows = rows();
-    assert!(rows.len() >= 27, "only {} routes", rows.len());
+    assert!(rows.len() >= 31, "only {} routes", rows.len());
     for row in &rows {
         for member in ["summary", "description"] {
             let text = row.operation[member].as_str().unwrap_or_default();

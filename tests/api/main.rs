@@ -9,5 +9,6 @@ mod reads;
 mod rig;
 mod samples;
 mod sockets;
+mod sources;
 mod streams;
 mod wire;

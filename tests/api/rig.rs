@@ -13,13 +13,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wharf::api::{
     Asked, Control, EventPage, EventQuery, Heard, Limits, Listeners, PlannedAction, PlannedWorkspace, Readiness,
-    Refusal, SeriesQuery, Server, Token, WorkspaceAnalysis, WorkspaceView,
+    Refusal, Requested, SeriesQuery, Server, SourceAsked, Token, WorkspaceAnalysis, WorkspaceView,
 };
 use wharf::model::Name;
 use wharf::model::batch::{Batch, BatchRequest, Verb};
 use wharf::model::event::{Event, EventReason};
 use wharf::model::metrics::{Metric, MetricSeries, Point, Series, Tier};
+use wharf::model::source::SourceStatus;
 use wharf::model::statistics::{Statistics, Summary};
+use wharf::push::{Delivery, Disbelief, Hook};
 
 use crate::samples;
 
@@ -52,6 +54,8 @@ pub struct Script {
     live: broadcast::Sender<Arc<Event>>,
     /// Whether a deed hangs.
     reached: Mutex<bool>,
+    /// Who asked for what, one line each.
+    accounts: Mutex<Vec<String>>,
     /// Called once, when the log has been read, so that something can happen at that moment.
     pub after_reading: Mutex<Option<Then>>,
 }
@@ -65,6 +69,7 @@ impl Script {
             workspaces: names.map(|name| (name.clone(), samples::workspace(&name))).collect(),
             ready: Mutex::new(true),
             asked: Mutex::default(),
+            accounts: Mutex::default(),
             log: Mutex::default(),
             truncated: Mutex::default(),
             live: broadcast::channel(room).0,
@@ -104,6 +109,11 @@ impl Script {
     /// What was asked for since the last time.
     pub fn take_asked(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().expect("not poisoned"))
+    }
+
+    /// What was accounted for since the last time.
+    pub fn take_accounts(&self) -> Vec<String> {
+        std::mem::take(&mut self.accounts.lock().expect("not poisoned"))
     }
 
     fn note(&self, line: String) {
@@ -261,6 +271,42 @@ impl Control for Script {
             self.comes_to(()).await?;
             Ok(self.record(Verb::Sync, None))
         })
+    }
+
+    fn sources(&self) -> Vec<SourceStatus> {
+        drop(self.feels());
+        vec![samples::source()]
+    }
+
+    fn source(&self, name: &str) -> Option<SourceStatus> {
+        drop(self.feels());
+        (name == samples::SOURCE).then(samples::source)
+    }
+
+    fn sync_source(&self, name: &str) -> Result<SourceAsked, Refusal> {
+        self.feels()?;
+        if name != samples::SOURCE {
+            return Err(Refusal::no_source(name, [samples::SOURCE]));
+        }
+        self.note(format!("sync source {name}"));
+        Ok(SourceAsked { source: name.to_owned(), message: "the source is looked at now".to_owned() })
+    }
+
+    fn pushed(&self, name: &str, delivery: &Delivery<'_>) -> Result<SourceAsked, Disbelief> {
+        drop(self.feels());
+        // A source that is there and one that is not have secrets of their own.
+        let secret = if name == samples::SOURCE { samples::SECRET.to_owned() } else { name.repeat(9) };
+        let hook = Hook::new(secret.into_bytes().into()).following("refs/heads/main");
+        let verdict = hook.judge(delivery)?;
+        self.note(format!("pushed {name}: {verdict:?}"));
+        Ok(SourceAsked { source: name.to_owned(), message: format!("{verdict:?}") })
+    }
+
+    fn requested(&self, request: &Requested<'_>) {
+        let Requested { caller, operation, workspace, source, detail, outcome } = request;
+        let about: Vec<&str> = [workspace, source, detail].into_iter().flatten().copied().collect();
+        let line = format!("{caller}: {operation} [{}] {outcome:?}", about.join(", "));
+        self.accounts.lock().expect("not poisoned").push(line);
     }
 
     fn begin_batch(&self, request: BatchRequest) -> BoxFuture<'_, Result<Batch, Refusal>> {

@@ -10,9 +10,29 @@ use wharf::model::Name;
 use wharf::model::batch::{Batch, BatchItem, BatchState, ItemState, Verb};
 use wharf::model::event::{Event, EventReason, EventRecord, EventType};
 use wharf::model::metrics::{Advice, Analysis, Metric, Recommendation};
+use wharf::model::source::{SourceKind, SourceOutcome, SourceStatus};
 
 /// The id of the batch that is always there.
 pub const BATCH: &str = "01K0000000000000000000BATC";
+
+/// The source that is always there.
+pub const SOURCE: &str = "team";
+
+/// What a forge signs its messages about it with.
+pub const SECRET: &str = "It is a secret to all";
+
+pub fn source() -> SourceStatus {
+    let time = Timestamp::UNIX_EPOCH.into();
+    SourceStatus {
+        reference: Some("branch main".to_owned()),
+        last_sync: Some(time),
+        outcome: SourceOutcome::AppliedWithErrors,
+        message: "web.yaml:4:8: `imaeg` is no field".to_owned(),
+        workspaces: 3,
+        refused: 1,
+        ..SourceStatus::new(SOURCE, SourceKind::Git, "https://git.example/team.git")
+    }
+}
 
 /// A workspace that runs; those with an even number belong to a team.
 pub fn workspace(name: &str) -> Arc<WorkspaceView> {

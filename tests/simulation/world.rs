@@ -235,7 +235,7 @@ impl World {
         let source = Source::on(Arc::clone(&disk), Path::new(SOURCE), vec![STATE.into()], source_options);
         let (inputs, receiver) = mpsc::unbounded_channel();
         let (handle, shutdown) = (Handle::new(inputs.clone()), CancellationToken::new());
-        let readings = Readings::new(&options.places, inputs.clone());
+        let readings = Readings::new(&options.places, options.tracker.sources().clone(), inputs.clone());
         let confirming = follow_confirmations(Arc::clone(&disk), STATE.into(), options.poll, inputs, shutdown.clone());
         let directory = follow_directory(source, 0, readings, shutdown.clone());
         let following = tokio::spawn(async move {
