@@ -15,7 +15,8 @@ pub struct Deed {
     time: Timestamp,
     actor: String,
     what: What,
-    deed: String,
+    #[serde(rename = "deed")]
+    text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     workspace: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +76,7 @@ impl Deed {
             time: Timestamp::now(),
             actor: actor.into(),
             what,
-            deed: short(deed.into()),
+            text: short(deed.into()),
             workspace: None,
             source: None,
             revision: None,

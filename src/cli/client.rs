@@ -76,6 +76,11 @@ impl Controller {
         Ok(self.runtime.block_on(self.client.send(path, body))?)
     }
 
+    /// Asks for something to be done that its path says all of.
+    pub fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        Ok(self.runtime.block_on(self.client.post(path))?)
+    }
+
     /// Asks for something to end.
     pub fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
         Ok(self.runtime.block_on(self.client.delete(path))?)

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use super::accounts;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::output::{self, ReportFormat};
@@ -17,6 +18,7 @@ use super::printer::Printer;
 use super::statuses::Location;
 use super::text::{counted, plain};
 use super::{controller, instance};
+use crate::audit::{self, What};
 use crate::controller::Options;
 use crate::disk::Host;
 use crate::engine::docker::Docker;
@@ -102,6 +104,7 @@ pub fn run(args: &GcArgs, printer: &mut Printer) -> Result<ExitCode, CliError> {
     let mut report = Report { instance: scene.instance.clone(), items: Vec::new() };
     let swept = runtime.block_on(sweep(&engine, &mut scene, args, &mut report.items));
     // What was done is told, also when it came to an early end.
+    account(args, &report.items, printer);
     printer.result(&text(&report, args.output)?)?;
     swept?;
     let count = |outcome| report.items.iter().filter(|item| item.result == outcome).count();
@@ -116,6 +119,17 @@ pub fn run(args: &GcArgs, printer: &mut Printer) -> Result<ExitCode, CliError> {
         }
     }
     Ok(ExitCode::Done)
+}
+
+fn account(args: &GcArgs, items: &[Item], printer: &mut Printer) {
+    let removed = items.iter().filter(|item| matches!(item.result, Outcome::Removed | Outcome::Failed));
+    let audit_log = accounts::of(&args.location.state_dir(), printer);
+    for item in removed {
+        let outcome = if item.result == Outcome::Removed { audit::Outcome::Done } else { audit::Outcome::Failed };
+        let deed = format!("remove {} {}", word(item.kind), item.name);
+        audit_log.tell(accounts::deed("gc", What::Action, deed, outcome).because(&item.reason));
+    }
+    audit_log.finish();
 }
 
 fn text(report: &Report, form: ReportFormat) -> Result<String, CliError> {

@@ -1,4 +1,4 @@
-//! `wharf get`: workspaces at a glance.
+//! `wharf get`: workspaces at a glance; and sources.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use super::error::CliError;
 use super::exit::ExitCode;
 use super::output::{self, Format};
 use super::printer::{Printer, Tone};
+use super::sources;
 use super::statuses::{Choice, Chosen, Location};
 use super::table::{Cell, Table, Widths};
 use super::text::age;
@@ -37,8 +38,18 @@ pub struct GetArgs {
     pub location: Location,
 }
 
+/// The word for sources, which no workspace is looked for by; `wharf describe` finds one that has the name.
+const SOURCES: &str = "sources";
+
 /// Prints workspaces; with `--watch` until nobody reads any more.
 pub fn run(args: &GetArgs, printer: &mut Printer) -> Result<ExitCode, CliError> {
+    if let Some((_, names)) = args.choice.names.split_first().filter(|(first, _)| *first == SOURCES) {
+        return if args.watch {
+            Err(CliError::SourcesNotWatched)
+        } else {
+            sources::show(names, args.output, &args.location, printer)
+        };
+    }
     let watch = args.watch.then(|| Watch::new(&args.location));
     let chosen = args.location.read_or_say_why(&args.choice, printer)?;
     if let Some(watch) = watch {

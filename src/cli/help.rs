@@ -70,6 +70,18 @@ Exit codes:
   1  it has not somewhere, a name is unknown, or no controller answers
   2  the command line makes no sense";
 
+pub(super) const SYNC: &str = "\
+Examples:
+  wharf sync api-dev db
+  wharf sync --all --detach
+  wharf sync --source team
+  wharf sync --sources
+
+Exit codes:
+  0  it has come about everywhere; with --detach or of a source, it is asked for
+  1  it has not somewhere, a name is unknown, or no controller answers
+  2  the command line makes no sense";
+
 pub(super) const BATCH: &str = "\
 Examples:
   wharf batch
@@ -125,10 +137,11 @@ Examples:
   wharf get api-dev db -o wide
   wharf get -l team=payments,tier!=prod --watch
   wharf get api-dev -o json | jq .status.phase
+  wharf get sources -o wide
 
 Exit codes:
   0  done, also when there are no workspaces
-  1  a name is unknown, or a status file cannot be read
+  1  a name is unknown, or a status file cannot be read; of sources, also when no controller answers
   2  the command line makes no sense";
 
 pub(super) const DESCRIBE: &str = "\

@@ -4,6 +4,7 @@
 //! `run(&args, &mut printer) -> Result<ExitCode, CliError>`. Results go to standard output and everything else to standard
 //! error, both only through [`printer::Printer`].
 
+mod accounts;
 pub mod adopt;
 mod adopted;
 pub mod advice;
@@ -39,6 +40,7 @@ pub mod printer;
 pub mod prune;
 pub mod run;
 pub mod schema;
+pub mod sources;
 pub mod sparkline;
 pub mod statuses;
 pub mod summary;
@@ -108,7 +110,8 @@ pub enum Command {
 
     /// Show workspaces at a glance
     ///
-    /// Reads the status files that the controller writes.
+    /// Reads the status files that the controller writes. `wharf get sources` shows where manifests come from and what came of them, which only a
+    /// running controller knows.
     #[command(visible_alias = "ls", after_help = help::GET)]
     Get(get::GetArgs),
 
@@ -168,8 +171,10 @@ pub enum Command {
     Restart(verbs::VerbArgs),
 
     /// Look at workspaces now; what waits for its next attempt is tried at once
-    #[command(after_help = help::VERBS)]
-    Sync(verbs::VerbArgs),
+    ///
+    /// With --source, that source is read now instead, which it is once a second at most; what has changed in it is taken in.
+    #[command(after_help = help::SYNC)]
+    Sync(verbs::SyncArgs),
 
     /// Take back what was asked for: the manifests count again
     #[command(after_help = help::VERBS)]
@@ -318,7 +323,7 @@ fn run(command: &Command, printer: &mut Printer) -> Result<ExitCode, CliError> {
         Command::Start(args) => verbs::run(Verb::Start, args, printer),
         Command::Stop(args) => verbs::run(Verb::Stop, args, printer),
         Command::Restart(args) => verbs::run(Verb::Restart, args, printer),
-        Command::Sync(args) => verbs::run(Verb::Sync, args, printer),
+        Command::Sync(args) => verbs::sync(args, printer),
         Command::Resume(args) => verbs::run(Verb::Resume, args, printer),
         Command::Delete(args) => verbs::run(Verb::Delete, args, printer),
         Command::Batch(args) => batch::run(args, printer),

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
+use super::accounts;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::output;
 use super::printer::Printer;
 use super::statuses::{Choice, Location};
 use super::text::counted;
+use crate::audit::{Outcome, What};
 use crate::disk::Host;
 use crate::model::Name;
 use crate::model::nearest::nearest;
@@ -50,6 +52,11 @@ pub fn run(args: &PruneArgs, printer: &mut Printer) -> Result<ExitCode, CliError
     note_reasons(&held, printer);
     if args.confirm {
         confirm(&Host, &args.location.state_dir(), &held.keys().cloned().collect())?;
+        let audit_log = accounts::of(&args.location.state_dir(), printer);
+        for name in held.keys() {
+            audit_log.tell(accounts::deed("prune", What::Request, "confirmDeletion", Outcome::Accepted).about(name));
+        }
+        audit_log.finish();
         let count = counted(held.len(), "deletion");
         printer.note(&format!("{count} confirmed; the controller acts on it within seconds, or when it is started"));
     } else {

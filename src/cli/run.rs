@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 
+use super::accounts;
 use super::config::{self, Behaviour, Configured};
 use super::controller::{ControllerArgs, EngineKind, excluded, period};
 use super::crash_points;

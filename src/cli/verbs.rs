@@ -7,14 +7,17 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::accounts;
 use super::client::Controller;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::output::{self, ReportFormat};
 use super::printer::Printer;
+use super::sources;
 use super::statuses::{Choice, Location};
 use super::text::counted;
 use crate::api::client::{ClientError, address};
+use crate::audit::{Outcome, What};
 use crate::disk::Host;
 use crate::model::Name;
 use crate::model::batch::{Batch, BatchRequest, BatchState, ItemState, Verb};
@@ -52,6 +55,33 @@ pub struct VerbArgs {
     /// Where to look.
     #[command(flatten)]
     pub location: Location,
+}
+
+/// The arguments of `wharf sync`.
+#[derive(Clone, Debug, Args)]
+pub struct SyncArgs {
+    /// What to ask.
+    #[command(flatten)]
+    pub verb: VerbArgs,
+
+    /// Look at this source instead, to find what has changed in it; several are separated by commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',', group = "whom", conflicts_with_all = WORKSPACES)]
+    pub source: Vec<String>,
+
+    /// Look at all sources instead
+    #[arg(long, group = "whom", conflicts_with_all = WORKSPACES, conflicts_with = "source")]
+    pub sources: bool,
+}
+
+/// What is about workspaces.
+const WORKSPACES: [&str; 6] = ["names", "selector", "all", "parallelism", "max_failures", "detach"];
+
+/// Asks for a look at workspaces, or at sources.
+pub fn sync(args: &SyncArgs, printer: &mut Printer) -> Result<ExitCode, CliError> {
+    if args.sources || !args.source.is_empty() {
+        return sources::sync(&args.source, args.verb.output, &args.verb.location, printer);
+    }
+    run(Verb::Sync, &args.verb, printer)
 }
 
 /// How long a controller may be away while its batch is followed: a restart takes seconds.
@@ -162,11 +192,14 @@ fn delete_alone(args: &VerbArgs, printer: &mut Printer) -> Result<ExitCode, CliE
     if !unknown.is_empty() {
         return Err(CliError::UnknownWorkspace { names: unknown, directory: state_dir, nearest: None });
     }
+    let audit_log = accounts::of(&state_dir, printer);
     for name in &chosen {
         let manifest = records.get(name).map(|record| record.manifest.as_str()).unwrap_or_default();
         remove(&args.location.dir, &state_dir, manifest, name)?;
+        audit_log.tell(accounts::deed("delete", What::Request, "deleteWorkspace", Outcome::Accepted).about(name));
         printer.result(&format!("delete {name} recorded\n"))?;
     }
+    audit_log.finish();
     drop(lock);
     printer.note("no controller is running: the workspaces are deleted when one is started");
     Ok(ExitCode::Done)

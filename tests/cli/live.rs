@@ -2,6 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::fixture::{Outcome, Source};
@@ -14,6 +15,11 @@ pub struct Live {
 }
 
 impl Live {
+    /// With a source in which there is something, and no controller yet.
+    pub fn of(source: Source) -> Self {
+        Self { controller: None, source }
+    }
+
     /// With workspaces of these names, all of them Ready and measured at least twice.
     pub fn with(names: &[&str]) -> Self {
         let source = Source::empty();
@@ -32,8 +38,14 @@ impl Live {
 
     /// Starts the controller, which need not answer yet.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same, with more arguments.
+    pub fn start_with(&mut self, more: &[&str]) {
         let child = Command::new(env!("CARGO_BIN_EXE_wharf"))
             .args(["run", ".", "--engine", "simulated", "--monitor-interval", "1s", "-q"])
+            .args(more)
             .env_clear()
             .current_dir(self.source.path())
             .stdin(Stdio::null())
@@ -48,6 +60,15 @@ impl Live {
         if let Some(mut child) = self.controller.take() {
             let _ = child.kill();
             let _ = child.wait();
+        }
+    }
+
+    /// Ends the controller in order.
+    pub fn end(&mut self) {
+        if let Some(mut child) = self.controller.take() {
+            let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
+            kill_process(pid, Signal::TERM).expect("it runs");
+            assert!(child.wait().expect("waited for").success());
         }
     }
 

@@ -1,6 +1,7 @@
 //! The command line as its users meet it: through the binary, its output, and its exit codes.
 
 mod configuration;
+mod audit;
 mod doctor;
 mod fixture;
 mod help;
@@ -10,6 +11,7 @@ mod policy;
 mod prune;
 mod reads;
 mod reference;
+mod sources;
 mod streams;
 mod summary;
 mod top;
