@@ -192,7 +192,7 @@ const ROOMS: &[Room] = &[
             "batch",
             "controller",
         ],
-        crates: &["futures_util", "tokio", "tokio_util", "tracing", "ulid"],
+        crates: &["futures_util", "secrecy", "tokio", "tokio_util", "tracing", "ulid"],
         pure: false,
         except: &[],
     },

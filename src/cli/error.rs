@@ -267,9 +267,7 @@ impl CliError {
             | Self::Daemon(_)
             | Self::Token(_)
             | Self::Policies(_)
-            | Self::Webhooks(_) => {
-                return None;
-            }
+            | Self::Webhooks(_) => return None,
             Self::Configuration(error) => return error.help(),
             Self::Api(error) => about_controller(error),
             Self::Remove(_) => "change or remove the document by hand: that deletes the workspace, too".to_owned(),

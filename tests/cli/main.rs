@@ -1,7 +1,7 @@
 //! The command line as its users meet it: through the binary, its output, and its exit codes.
 
-mod configuration;
 mod audit;
+mod configuration;
 mod doctor;
 mod fixture;
 mod help;
