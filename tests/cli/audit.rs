@@ -116,8 +116,8 @@ fn commands_without_a_controller_account_for_themselves() {
     let path = live.source.path().join(".wharf/audit.log");
     let deleted = live.run(&["delete", "api"]);
     assert_eq!(deleted.code, 0, "{deleted:?}");
-    let line = lines(&path).pop().expect("a line");
+    let last = lines(&path).pop().expect("a line");
     let actor = format!("cli delete uid={} pid=", rustix::process::geteuid().as_raw());
-    assert!(line["actor"].as_str().is_some_and(|it| it.starts_with(&actor)), "{line}");
-    assert_eq!((&line["deed"], &line["workspace"]), (&"deleteWorkspace".into(), &"api".into()));
+    assert!(last["actor"].as_str().is_some_and(|it| it.starts_with(&actor)), "{last}");
+    assert_eq!((&last["deed"], &last["workspace"]), (&"deleteWorkspace".into(), &"api".into()));
 }
