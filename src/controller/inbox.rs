@@ -132,6 +132,7 @@ pub async fn follow_directory(mut source: Source, which: usize, readings: Readin
     let mut last = None;
     while !readings.is_closed() {
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => return,
             () = source.changed() => {}
             () = readings.sources().asked(readings.name(which)) => {}
