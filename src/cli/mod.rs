@@ -263,12 +263,10 @@ impl Command {
             Self::Summary(args) => &mut args.location,
             Self::Metrics(args) => &mut args.location,
             Self::Top(args) => &mut args.location,
-            Self::Start(args)
-            | Self::Stop(args)
-            | Self::Restart(args)
-            | Self::Sync(args)
-            | Self::Resume(args)
-            | Self::Delete(args) => &mut args.location,
+            Self::Start(args) | Self::Stop(args) | Self::Restart(args) | Self::Resume(args) | Self::Delete(args) => {
+                &mut args.location
+            }
+            Self::Sync(args) => &mut args.verb.location,
             Self::Batch(args) => &mut args.location,
             Self::Logs(args) => &mut args.places.location,
             Self::Exec(args) => &mut args.places.location,

@@ -9,7 +9,6 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-
 use super::accounts;
 use super::config::{self, Behaviour, Configured};
 use super::controller::{ControllerArgs, EngineKind, excluded, period};
