@@ -60,6 +60,7 @@
 //! | [`engine::simulated`] | a deterministic engine with faults, in virtual time | |
 //! | [`disk`] | what is asked of a file system: the machine's, or a simulated one | |
 //! | [`source`] | complete snapshots of a directory, and when to take the next | notify |
+//! | [`source::git`] | the same of a commit in a git repository, through the git program | |
 //! | [`store`] | what is remembered between runs; the lock of the state directory | sled |
 //! | [`status_file`] | whole, atomic, only when changed | |
 //! | [`witness`] | decorators that see every effect on engine, disk and store before and after it: for simulation and crash points | |

@@ -80,6 +80,13 @@ const ROOMS: &[Room] = &[
         except: &[],
     },
     Room {
+        path: "source/git",
+        rooms: &["model", "manifest", "disk", "source"],
+        crates: &["rustix", "tokio", "tracing"],
+        pure: false,
+        except: &[],
+    },
+    Room {
         path: "store",
         rooms: &["model", "disk"],
         crates: &["tempfile", "tokio", "tracing"],

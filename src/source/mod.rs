@@ -11,6 +11,7 @@
 
 mod directory;
 mod follow;
+pub mod git;
 mod names;
 mod observer;
 mod place;
