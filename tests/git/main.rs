@@ -4,4 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 mod basics;
+mod faults;
+mod growth;
+mod hostile;
+mod https;
+mod killed;
+mod links;
+mod options;
 mod rig;
+mod signed;
+mod ssh;

@@ -152,6 +152,9 @@ pub enum Refusal {
     /// Larger than the limit.
     #[error("the download is larger than the limit of bytes; raise it, or follow a smaller repository")]
     Size,
+    /// No space here.
+    #[error("the disk of the state directory is full; make space")]
+    Disk,
     /// A repository with malformed or dangerous objects.
     #[error("the repository has objects that git's own checks refuse; rewrite the commits that hold them")]
     Objects,

@@ -23,6 +23,8 @@ use super::run::kill_group;
 
 /// Killed processes are gone in milliseconds; one that waits for a dead disk is not.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A source that was dropped has the directory for as long as a call to the disk takes.
+const HANDOVER: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
@@ -43,10 +45,10 @@ impl Place {
         let home = root.join("home");
         DirBuilder::new().recursive(true).mode(0o700).create(&home).map_err(failed("create", &home))?;
         let owner = open(&root.join("owner")).map_err(failed("open", &root.join("owner")))?;
-        match owner.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(root.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(failed("lock", root)(error)),
+        match locked(&owner, || {}, HANDOVER) {
+            Ok(true) => {}
+            Ok(false) => return Err(OpenError::InUse(root.to_owned())),
+            Err(error) => return Err(failed("lock", root)(error)),
         }
         let work = open(&root.join("work")).map_err(failed("open", &root.join("work")))?;
         let place = Self { root: root.to_owned(), work, _owner: owner };
@@ -85,22 +87,16 @@ impl Place {
     }
 
     fn end_former_run(&self) -> io::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match self.work.try_lock() {
-                Ok(()) => return Ok(()),
-                Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
-                    return Err(io::Error::other("a git that an earlier wharf started does not end"));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    // Locked, so it lives. Until it has written down who it is, the file is empty: see `forget_run`.
-                    if let Some(id) = fs::read_to_string(self.running()).ok().and_then(|id| id.trim().parse().ok()) {
-                        kill_group(id);
-                    }
-                    std::thread::sleep(PAUSE);
-                }
+        let end = || {
+            // Locked, so it lives. Until it has written down who it is, the file is empty: see `forget_run`.
+            if let Some(id) = fs::read_to_string(self.running()).ok().and_then(|id| id.trim().parse().ok()) {
+                kill_group(id);
             }
+        };
+        match locked(&self.work, end, PATIENCE) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(io::Error::other("a git that an earlier wharf started does not end")),
+            Err(error) => Err(error),
         }
     }
 
@@ -128,6 +124,22 @@ impl Place {
             bytes += file.metadata().map_or(0, |metadata| metadata.len());
         }
         Ok((packs, bytes))
+    }
+}
+
+/// Waits for a lock, and does something about it each time that it is not to be had. Whether it was in the end.
+fn locked(file: &File, about_it: impl Fn(), patience: Duration) -> io::Result<bool> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if Instant::now() > deadline => return Ok(false),
+            Err(TryLockError::WouldBlock) => {
+                about_it();
+                std::thread::sleep(PAUSE);
+            }
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use super::error::{OpenError, SyncError};
 use super::listing::{self, Entry};
 use super::options::{GitOptions, Reference};
@@ -32,6 +34,9 @@ pub struct Program {
     place: Arc<Place>,
     configuration: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    /// Held while the copy is cleaned or changed. Cleaning goes on when whoever asked for it was ended, and would take the
+    /// temporary files of the next run for leftovers.
+    quiet: Arc<Mutex<()>>,
     /// Where the two commits are: another address or branch begins with none.
     namespace: String,
 }
@@ -55,6 +60,7 @@ impl Program {
             environment: setting::environment(&options, &place.repository(), &place.home(), path),
             namespace: format!("refs/wharf/{namespace}"),
             place: Arc::new(place),
+            quiet: Arc::default(),
             options,
         };
         program.prepare_gpg().map_err(disk_error("write", program.place.home()))?;
@@ -96,6 +102,7 @@ impl Program {
 
     /// A run that changes the copy.
     async fn change(&self, command: &[&str], largest: u64) -> Result<Result<Vec<u8>, Failed>, SyncError> {
+        let _quiet = self.quiet.lock().await;
         let arguments = self.arguments(command);
         self.call(Call { arguments, environment: &self.environment, input: None, most: SHORT, largest }).await
     }
@@ -188,7 +195,13 @@ impl Program {
 impl Git for Program {
     async fn tidy(&self) -> Result<(), SyncError> {
         let place = Arc::clone(&self.place);
-        let packs = offload(&disk::host(), move || place.remove_leftovers().and_then(|()| place.packs())).await?;
+        let quiet = Arc::clone(&self.quiet).lock_owned().await;
+        let clean = move || {
+            let packs = place.remove_leftovers().and_then(|()| place.packs());
+            drop(quiet);
+            packs
+        };
+        let packs = offload(&disk::host(), clean).await?;
         let (packs, bytes) = packs.map_err(disk_error("clean", self.place.repository()))?;
         let most = self.options.limits.bytes.saturating_mul(2);
         if packs < PACKS && bytes < most {

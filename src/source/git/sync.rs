@@ -129,6 +129,11 @@ impl<G: Git> GitSource<G> {
         schedule::delay(self.options.interval, self.failures, self.seed)
     }
 
+    /// What runs git.
+    pub fn git(&self) -> &G {
+        &self.git
+    }
+
     /// How many manifests have been parsed so far, in all syncs.
     pub fn parses(&self) -> u64 {
         self.reader.parses()
@@ -229,7 +234,9 @@ enum Step {
 fn may_be_damage(error: &SyncError) -> bool {
     match error {
         SyncError::Copy { .. } => true,
-        SyncError::Fetch { refusal, .. } => matches!(refusal, Refusal::Other | Refusal::Objects | Refusal::Repository),
+        SyncError::Fetch { refusal, .. } => {
+            matches!(refusal, Refusal::Other | Refusal::Objects | Refusal::Repository | Refusal::Size)
+        }
         _ => false,
     }
 }

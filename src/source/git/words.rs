@@ -58,6 +58,7 @@ fn without_logins(line: &str) -> String {
 
 /// What each reason is recognised by, those first that come along with others.
 const SIGNS: &[(Refusal, &[&str])] = &[
+    (Refusal::Disk, &["No space left on device", "Disk quota exceeded"]),
     (Refusal::Size, &["died of signal 25", "File too large", "Out of memory", "out of memory"]),
     (Refusal::Hash, &["mismatched algorithms"]),
     (Refusal::Owner, &["dubious ownership"]),
@@ -101,6 +102,8 @@ const SIGNS: &[(Refusal, &[&str])] = &[
             "returned error: 5",
         ],
     ),
+    // What unpacks the download was ended by the kernel, and had no words left.
+    (Refusal::Size, &["invalid index-pack output", "index-pack failed"]),
 ];
 
 /// What a failed fetch means. Lines that the remote wrote do not count: it could make up any.
