@@ -206,6 +206,33 @@ async fn a_sync_that_is_dropped_ends_all_processes() {
 }
 
 #[tokio::test]
+async fn what_is_run_has_limits_of_the_kernel_and_nothing_of_our_environment() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/x", listener.local_addr().unwrap());
+    let local = Local::new();
+    let mut source = local.open_with(&url, |settings| settings.limits.bytes = 1 << 20).await;
+    let sync = source.sync();
+    tokio::pin!(sync);
+    // As long as it is open, git waits for an answer.
+    let _connection = tokio::select! {
+        synced = &mut sync => panic!("ended: {synced:?}"),
+        connected = listener.accept() => connected.unwrap(),
+    };
+    let processes = processes_with(&url);
+    assert!(processes.len() >= 2, "git and what speaks https: {processes:?}");
+    for process in processes {
+        let limits = fs::read_to_string(process.join("limits")).unwrap();
+        for (what, most) in [("Max file size", 1_u64 << 20), ("Max address space", 4 << 30)] {
+            let line = limits.lines().find(|line| line.starts_with(what)).unwrap();
+            assert!(line.contains(&most.to_string()), "{line}");
+        }
+        let environment = fs::read(process.join("environ")).unwrap();
+        let environment = String::from_utf8_lossy(&environment);
+        assert!(environment.contains("GIT_CONFIG_NOSYSTEM=1") && !environment.contains("CARGO"), "{environment}");
+    }
+}
+
+#[tokio::test]
 async fn limits_are_kept_and_named() {
     let mut broken = Broken::with(|settings| {
         settings.limits.bytes = 1 << 20;

@@ -148,6 +148,6 @@ async fn what_a_killed_wharf_left_running_is_ended_first() {
     std::fs::write(local.repository().join("shallow.lock"), "").unwrap();
     let mut source = local.open(&remote.url()).await;
     assert!(!orphan.wait().unwrap().success());
-    assert_eq!(processes_with(&canary), Vec::<String>::new());
+    assert_eq!(processes_with(&canary), Vec::<std::path::PathBuf>::new());
     assert_eq!(assert_changed(source.sync().await), Lineage::First);
 }

@@ -226,9 +226,10 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Processes of this machine with a text among their arguments.
-pub fn processes_with(text: &str) -> Vec<String> {
-    let arguments = |entry: fs::DirEntry| fs::read(entry.path().join("cmdline")).ok();
-    let all = fs::read_dir("/proc").unwrap().filter_map(Result::ok).filter_map(arguments);
-    all.map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " ")).filter(|line| line.contains(text)).collect()
+/// Processes of this machine with a text among their arguments, by their directories in `/proc`.
+pub fn processes_with(text: &str) -> Vec<PathBuf> {
+    let has_it = |process: &PathBuf| {
+        fs::read(process.join("cmdline")).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text))
+    };
+    fs::read_dir("/proc").unwrap().filter_map(Result::ok).map(|entry| entry.path()).filter(has_it).collect()
 }
