@@ -59,6 +59,7 @@
 //! | [`engine::docker`] | the Docker engine; building a request is apart from sending it | bollard |
 //! | [`engine::simulated`] | a deterministic engine with faults, in virtual time | |
 //! | [`disk`] | what is asked of a file system: the machine's, or a simulated one | |
+//! | [`secrets`] | where secrets are, how they reach a container, how a change of them is noticed | |
 //! | [`source`] | complete snapshots of a directory, and when to take the next | notify |
 //! | [`source::git`] | the same of a commit in a git repository, through the git program | |
 //! | [`store`] | what is remembered between runs; the lock of the state directory | sled |
@@ -134,6 +135,7 @@ pub mod monitor;
 pub mod plan;
 pub mod policy;
 pub mod push;
+pub mod secrets;
 pub mod source;
 pub mod status_file;
 pub mod store;

@@ -1,6 +1,6 @@
 //! What `wharf run` and `wharf plan` share: the source, the engine, and how objects are named.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::config::{self, Configured, Origin};
 use super::error::CliError;
+use super::secrets::SecretArgs;
 use crate::controller::Options;
 use crate::engine::docker::Docker;
 use crate::engine::simulated::Simulated;
@@ -30,6 +31,10 @@ pub struct ControllerArgs {
     /// Where the status files go [default: what the configuration says, else beside the manifests]
     #[arg(long, value_name = "DIR", env = "WHARF_STATUS_DIR", help_heading = "Places")]
     pub status_dir: Option<PathBuf>,
+
+    /// Where secrets are, and where they are put.
+    #[command(flatten)]
+    pub secrets: Box<SecretArgs>,
 
     /// The engine: a real one, or one in memory for trying Wharf out
     #[arg(long, value_enum, default_value_t = EngineKind::Docker, help_heading = "Engine")]
@@ -93,6 +98,11 @@ impl Configured {
 /// Directories that are no part of the source though they may lie in it.
 pub fn excluded(options: &Options) -> Vec<PathBuf> {
     [Some(options.state_dir.clone()), options.status_dir.clone()].into_iter().flatten().collect()
+}
+
+/// A path of the command line, from the root on.
+pub fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+    std::path::absolute(path).map_err(CliError::Runtime)
 }
 
 /// A duration of the command line, at least a millisecond: nothing here may be done in a hot loop.

@@ -40,6 +40,7 @@ pub mod printer;
 pub mod prune;
 pub mod run;
 pub mod schema;
+mod secrets;
 pub mod sources;
 pub mod sparkline;
 pub mod statuses;

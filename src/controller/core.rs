@@ -384,9 +384,18 @@ impl<E: Engine> Core<E> {
         if now >= self.listing.next {
             self.listing.next = now + self.options.resync;
             self.request_list();
+            self.look_at_secrets(now);
             if std::mem::take(&mut self.reconsider) {
                 self.consider_snapshot();
             }
+        }
+    }
+
+    /// Nothing tells that a secret has changed, so that each workspace that has one is looked at: where none has, that costs no
+    /// engine call and reads nothing.
+    fn look_at_secrets(&mut self, now: Instant) {
+        for entry in self.entries.values().filter(|entry| entry.has_secrets()) {
+            self.queue.add(&entry.name, now);
         }
     }
 

@@ -1,5 +1,6 @@
 //! One workspace, as the controller knows it: what is remembered, what is declared, what was seen.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +19,10 @@ use crate::model::status::{
     ConditionStatus, ConditionType, ContainerState, ErrorClass, Health, LastError, Phase, Reason, Requested,
     RetryStatus, StatusMetrics,
 };
-use crate::model::{Name, Workspace};
+use crate::model::{Name, Workspace, labels};
 use crate::plan::{Goal, Observed, Restart, Retry};
 use crate::source::Places;
-use crate::store::{Failures, Record};
+use crate::store::{AdoptedSecrets, Failures, Record};
 
 /// How long after a call without an answer its effect may still come: an engine that is that late is busy, not broken.
 const LATE_CREATE: Duration = Duration::from_secs(60);
@@ -134,6 +135,15 @@ impl Entry {
         record.requested.map_or(record.workspace.spec.state, |requested| requested.state)
     }
 
+    /// Whether its container is given something that is read from files.
+    pub(super) fn has_secrets(&self) -> bool {
+        self.workspace().is_some_and(|workspace| {
+            let spec = &workspace.spec;
+            let in_env = spec.env.iter().any(|variable| variable.value_from.is_some());
+            in_env || spec.volumes.iter().any(|volume| volume.secret.is_some())
+        })
+    }
+
     pub(super) fn is_being_deleted(&self) -> bool {
         self.record.as_ref().is_some_and(|record| record.deletion.is_some())
     }
@@ -174,6 +184,7 @@ impl Entry {
                 .and_then(|it| Some(Death { container: it.container.clone()?, time: it.started_at })),
             restart_to_place: record.restart.as_ref().filter(|it| it.container.is_none()).map(|it| it.id.clone()),
             former_networks,
+            adopted_secrets: record.adopted_secrets.as_ref().map(|it| (it.container.clone(), it.hash.clone())),
             retry: self.retry(now),
             restarts: self.restart_rule(now),
             before: Before {
@@ -264,6 +275,25 @@ impl Entry {
             }
         }
         self.observed = Some(observed);
+    }
+
+    /// Notes what was seen of the secrets; returns whether they are others than those that earlier attempts were made with.
+    ///
+    /// Those that are there at the first look at a container count as what it was given, where it does not tell itself.
+    pub(super) fn note_secrets(&mut self, observed: &Observed, labels: &BTreeMap<String, String>) -> bool {
+        let Some(now) = &observed.secrets.now else { return false };
+        let Some(record) = &mut self.record else { return false };
+        let template = labels.get(labels::SPEC_HASH);
+        let current = observed.containers.iter().find(|it| it.labels.get(labels::SPEC_HASH) == template);
+        if let Some(silent) = current.filter(|container| observed.secrets.in_force(container).is_none()) {
+            record.adopted_secrets = Some(AdoptedSecrets { container: silent.id.clone(), hash: now.clone() });
+        }
+        let before = self.observed.as_ref().and_then(|observed| observed.secrets.now.as_ref());
+        let changed = before.is_some_and(|before| before != now);
+        if changed {
+            self.forget_failures();
+        }
+        changed
     }
 
     /// Notes a failed attempt.

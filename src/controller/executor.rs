@@ -1,10 +1,8 @@
 //! Acting: carries out a plan step by step and decides nothing. The first failure ends it.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::accounts;
@@ -12,15 +10,12 @@ use super::job::Job;
 use super::occurrence;
 use super::pass::denied;
 use super::tools::{Place, Tools};
-use crate::disk::{Disk, Kind, offload};
 use crate::engine::{ContainerSpec, Engine, EngineError, EnvValue, ObjectKind, PullProgress};
 use crate::model::event::{EventReason, Occurrence};
 use crate::model::reference::ImageReference;
 use crate::model::status::ErrorClass;
 use crate::plan::{Action, Cause, Plan, Step, Target};
-
-/// Environment values larger than this are a mistake: the kernel refuses them.
-const LARGEST_SECRET: u64 = 128 * 1024;
+use crate::secrets::{SecretError, Secrets};
 
 /// How often the progress of a pull is told.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(1);
@@ -53,9 +48,9 @@ pub(super) enum ExecutionError {
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The file of a `valueFrom` cannot be read. The system's words only: never the contents.
-    #[error("environment variable {variable}: {path} cannot be read: {message}; correct spec.env or provide the file")]
-    Secret { variable: String, path: String, message: String },
+    /// A secret cannot be read, or its files cannot be written.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// A policy.
     #[error("{0}")]
     Denied(String),
@@ -68,7 +63,7 @@ impl ExecutionError {
     pub(super) fn class(&self) -> ErrorClass {
         match self {
             Self::Engine(error) => error.class(),
-            Self::Secret { .. } => ErrorClass::Storage,
+            Self::Secret(_) => ErrorClass::Storage,
             Self::Denied(_) => ErrorClass::Policy,
             Self::Internal(_) => ErrorClass::Internal,
         }
@@ -138,7 +133,15 @@ impl Failure {
 }
 
 /// Carries out a plan.
-pub(super) async fn execute<E: Engine>(plan: &Plan, job: &Job, tools: &Tools<E>, place: &mut Place) -> Outcome {
+///
+/// `container`: what its secrets are written for, when one of its containers is started.
+pub(super) async fn execute<E: Engine>(
+    plan: &Plan,
+    job: &Job,
+    container: &ContainerSpec,
+    tools: &Tools<E>,
+    place: &mut Place,
+) -> Outcome {
     let mut outcome = Outcome::default();
     for step in &plan.steps {
         // A manifest that is back is not to find its container removed, nor its volumes.
@@ -162,7 +165,7 @@ pub(super) async fn execute<E: Engine>(plan: &Plan, job: &Job, tools: &Tools<E>,
             announce(&step, job);
         }
         let account = tools.audit_log.begin(accounts::action(&step, &job.name));
-        let result = perform(&step.action, job, tools, place).await;
+        let result = perform(&step.action, job, container, tools, place).await;
         accounts::ended(account, &result);
         match result {
             Ok(effect) => {
@@ -212,12 +215,13 @@ pub(super) enum Effect {
 async fn perform<E: Engine>(
     action: &Action,
     job: &Job,
+    container: &ContainerSpec,
     tools: &Tools<E>,
     place: &mut Place,
 ) -> Result<Effect, ExecutionError> {
     let engine = &tools.engine;
     // These wait for registries, processes and disks before or while they wait for the engine.
-    if matches!(action, Action::Pull(_) | Action::Stop(..)) || reads_files(action) {
+    if matches!(action, Action::Pull(_) | Action::Stop(..)) || uses_files(action, container) {
         place.leave();
     } else {
         place.take().await;
@@ -227,7 +231,7 @@ async fn perform<E: Engine>(
         Action::Stop(target, grace) => engine.stop(id(target)?, *grace).await?,
         Action::Create(spec) => {
             admit(job, tools, place).await?;
-            let spec = with_secrets(spec, &tools.disk).await?;
+            let spec = tools.secrets.fill(spec, &job.uid).await?;
             place.take().await;
             return Ok(Effect::Created(engine.create(&spec).await?));
         }
@@ -236,8 +240,11 @@ async fn perform<E: Engine>(
             tools.networks.learn(&network.name);
             return Ok(if created { Effect::Done } else { Effect::Nothing });
         }
+        Action::WriteSecrets => tools.secrets.write(container, &job.uid, false).await?,
         Action::Start(target) => {
             admit(job, tools, place).await?;
+            // They are in memory: since it ran last, the machine may have started anew.
+            tools.secrets.write(container, &job.uid, true).await?;
             place.take().await;
             engine.start(id(target)?).await?;
         }
@@ -260,9 +267,14 @@ async fn admit<E: Engine>(job: &Job, tools: &Tools<E>, place: &mut Place) -> Res
     }
 }
 
-fn reads_files(action: &Action) -> bool {
-    let Action::Create(spec) = action else { return false };
-    spec.env.iter().any(|(_, value)| matches!(value, EnvValue::File { .. }))
+/// Whether an action reads or writes files before the engine is called, if it is.
+fn uses_files(action: &Action, container: &ContainerSpec) -> bool {
+    let has_files = Secrets::has_files(container);
+    match action {
+        Action::Create(spec) => has_files || spec.env.iter().any(|(_, value)| !matches!(value, EnvValue::Plain(_))),
+        Action::Start(_) | Action::WriteSecrets => has_files,
+        _ => false,
+    }
 }
 
 async fn remove_network<E: Engine>(name: &str, tools: &Tools<E>) -> Result<Effect, ExecutionError> {
@@ -329,37 +341,4 @@ fn progress_text(image: &ImageReference, step: &PullProgress) -> String {
     } else {
         format!("pulling image {image}: {} of {} MiB", step.fetched_bytes / MIB, step.total_bytes.div_ceil(MIB))
     }
-}
-
-/// Reads the values that come from files, at the last moment and into a value that does not print itself.
-async fn with_secrets(spec: &ContainerSpec, disk: &Arc<dyn Disk>) -> Result<ContainerSpec, ExecutionError> {
-    let mut spec = spec.clone();
-    for (variable, value) in &mut spec.env {
-        if let EnvValue::File { path, value } = value {
-            *value = Some(read_secret(variable, path, disk).await?);
-        }
-    }
-    Ok(spec)
-}
-
-async fn read_secret(variable: &str, path: &Path, disk: &Arc<dyn Disk>) -> Result<SecretString, ExecutionError> {
-    let refuse = |message: String| ExecutionError::Secret {
-        variable: variable.to_owned(),
-        path: path.display().to_string(),
-        message,
-    };
-    let (place, at) = (Arc::clone(disk), path.to_owned());
-    let read = offload(disk, move || place.read(&at, LARGEST_SECRET + 1)).await;
-    let content = read.map_err(|error| refuse(error.to_string()))?.map_err(|error| refuse(error.to_string()))?;
-    if content.before.kind != Kind::File || content.before.bytes.max(content.bytes.len() as u64) > LARGEST_SECRET {
-        return Err(refuse(format!("it is not a file of at most {LARGEST_SECRET} bytes")));
-    }
-    let mut text = String::from_utf8(content.bytes).map_err(|_| refuse("it is not UTF-8 text".to_owned()))?;
-    if text.contains('\0') {
-        return Err(refuse("it contains a NUL, which no environment can hold".to_owned()));
-    }
-    if text.ends_with('\n') {
-        text.pop();
-    }
-    Ok(SecretString::from(text))
 }

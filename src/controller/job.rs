@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::inventory::Known;
 use crate::engine::ContainerDetail;
+use crate::model::hash::KeyedFingerprint;
 use crate::model::{Name, Uid, Workspace, labels};
 use crate::plan::{Asked, Goal, Origin, Restart, Retry};
 
@@ -34,6 +35,8 @@ pub(super) struct Job {
     pub(super) restart_to_place: Option<String>,
     /// Networks of its containers that nobody needs any more.
     pub(super) former_networks: Vec<String>,
+    /// The container whose secrets are not told by its label, and the hash of what counts as those.
+    pub(super) adopted_secrets: Option<(String, KeyedFingerprint)>,
     pub(super) retry: Retry,
     pub(super) restarts: RestartRule,
     pub(super) before: Before,

@@ -46,7 +46,7 @@ pub(super) fn done(step: &Step) -> Occurrence {
         Action::Stop(..) => EventReason::Stopped,
         Action::Unpause(_) => EventReason::Unpaused,
         Action::Rename(..) => EventReason::Renamed,
-        Action::Update(..) => EventReason::Updated,
+        Action::Update(..) | Action::WriteSecrets => EventReason::Updated,
         Action::Remove(_) | Action::RemoveVolume(_) | Action::RemoveNetwork(_) => EventReason::Removed,
     };
     Occurrence::normal(reason, step.to_string())

@@ -14,6 +14,7 @@ use crate::model::{Instance, Name};
 use crate::plan::Scope;
 use crate::plan::guard::MaxDeletes;
 use crate::policy::{Defaults, Policies};
+use crate::secrets;
 use crate::source::{Place, Places};
 use crate::tracker::Tracker;
 
@@ -60,7 +61,9 @@ pub struct Options {
     pub tracker: Tracker,
     /// Where deeds are accounted for.
     pub audit_log: Audit,
-    /// Where project directories, secrets and confirmations are.
+    /// Where secrets are kept, and where they are put.
+    pub secrets: secrets::Options,
+    /// Where project directories, files of `valueFrom` and confirmations are.
     pub disk: Arc<dyn Disk>,
     /// Seed of jitter and UIDs.
     pub seed: u64,
@@ -92,6 +95,7 @@ impl Options {
             hub: Hub::new(),
             tracker: Tracker::new(),
             audit_log: Audit::none(),
+            secrets: secrets::Options::default(),
             disk: disk::host(),
             seed: random_seed(),
             clock: Arc::new(Timestamp::now),

@@ -15,18 +15,24 @@ use super::inventory::{Known, Seen};
 use super::job::{Death, Job};
 use super::tools::{Place, Tools};
 use crate::disk::{Disk, Kind, offload, resolve};
-use crate::engine::{ContainerDetail, Engine, EngineError};
+use crate::engine::{ContainerDetail, ContainerSpec, Engine, EngineError};
 use crate::model::event::Occurrence;
-use crate::model::spec::DeletionPolicy;
-use crate::model::status::Health;
+use crate::model::spec::{DeletionPolicy, DesiredState};
+use crate::model::status::{ContainerState, Health};
 use crate::model::{Instance, Name, Uid, labels};
-use crate::plan::{Action, Denied, Goal, Image, Observed, Plan, ProjectDir, Retry, Scope, Situation, Subject, plan};
+use crate::plan::{
+    Action, Denied, Goal, Image, Observed, Plan, ProjectDir, Retry, Scope, SecretsSeen, Situation, Step, Subject, plan,
+};
+use crate::secrets::Look;
 
 /// A directory that does not answer (a dead network mount) must not hold its workspace for ever.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Nor may it keep others from the engine while it is waited for.
 const LOOK_PROMPTLY: Duration = Duration::from_millis(50);
+
+/// A key service may be asked by the program that decrypts.
+const DECRYPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a pass was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +65,7 @@ pub(super) struct Report {
     /// A container that was seen to have ended or to be unhealthy, for the first time.
     pub(super) died: Option<ContainerDetail>,
     /// The steps that were carried out.
-    pub(super) done: Vec<crate::plan::Step>,
+    pub(super) done: Vec<Step>,
     pub(super) failure: Option<Failure>,
     pub(super) occurrences: Vec<Occurrence>,
     pub(super) name_conflict: bool,
@@ -138,7 +144,7 @@ async fn pass<E: Engine>(
     let Decision { subject, mut seen, mut observed, plan } = look_and_decide(job, tools, place).await?;
     report.name_conflict = observed.name_holder.is_some();
     report.died = new_death(job, &observed, &plan);
-    let outcome = executor::execute(&plan, job, tools, place).await;
+    let outcome = executor::execute(&plan, job, &subject.container, tools, place).await;
     let unclear = after(&mut seen, &outcome);
     if outcome.was_revoked {
         report.course = Course::Revoked;
@@ -167,6 +173,9 @@ async fn pass<E: Engine>(
     report.labels.clone_from(&subject.container.labels);
     observed.containers = seen.iter().map(|it| it.detail.clone()).collect();
     observed.network_known = network_known(job, tools, &subject);
+    let writes = |step: &Step| matches!(step.action, Action::Create(_) | Action::Start(_) | Action::WriteSecrets);
+    observed.secrets.files_differ &= !report.done.iter().any(writes);
+    tidy_secrets(job, tools, &subject, &observed).await;
     report.network_lost = report.network_lost.take().filter(|id| observed.containers.iter().any(|c| c.id == *id));
     observed.network_lost.clone_from(&report.network_lost);
     report.observed = observed;
@@ -269,6 +278,7 @@ async fn observe<E: Engine>(
         name_holder,
         network_known: network_known(job, tools, subject),
         network_lost: job.network_lost.clone(),
+        secrets: secrets(job, tools, place, &subject.container).await,
         volumes: doomed_volumes(job, tools, place).await?,
         denied: if job.goal == Goal::Keep { denied(tools, place, subject).await } else { None },
     })
@@ -336,6 +346,38 @@ async fn on_disk<E: Engine, T: Send + 'static>(
         answer = timeout(LOOK_TIMEOUT, look).await;
     }
     answer.ok()?.ok()
+}
+
+/// What is known of the secrets of a workspace that is to run.
+async fn secrets<E: Engine>(job: &Job, tools: &Tools<E>, place: &mut Place, spec: &ContainerSpec) -> SecretsSeen {
+    if job.goal != Goal::Keep || job.workspace.spec.state != DesiredState::Running {
+        return SecretsSeen::default();
+    }
+    let mut look = Box::pin(tools.secrets.look(spec, &job.uid));
+    let mut answer = timeout(LOOK_PROMPTLY, &mut look).await;
+    if answer.is_err() {
+        place.leave();
+        answer = timeout(DECRYPT_TIMEOUT, look).await;
+    }
+    let Look { now, files_differ, trouble } = answer.unwrap_or_else(|_| Look {
+        trouble: Some(format!("the secrets could not be read within {DECRYPT_TIMEOUT:?}; look at their disk")),
+        ..Look::default()
+    });
+    SecretsSeen { now, adopted: job.adopted_secrets.clone(), files_differ, trouble }
+}
+
+/// Removes the files of secrets that nothing mounts any more: of a workspace that is not to run, all, once nothing of it runs; of one that runs
+/// as declared, those of earlier specs.
+async fn tidy_secrets<E: Engine>(job: &Job, tools: &Tools<E>, subject: &Subject, observed: &Observed) {
+    let template = Some(subject.template.as_str());
+    let is_present = |it: &ContainerDetail| it.labels.get(labels::SPEC_HASH).map(String::as_str) == template;
+    let is_down = |it: &ContainerDetail| matches!(it.state, ContainerState::Created | ContainerState::Exited);
+    let is_to_run = job.goal == Goal::Keep && job.workspace.spec.state == DesiredState::Running;
+    if is_to_run && matches!(observed.containers.as_slice(), [one] if is_present(one)) {
+        tools.secrets.tidy(Some(&subject.container), &job.uid).await;
+    } else if !is_to_run && observed.containers.iter().all(is_down) {
+        tools.secrets.tidy(None, &job.uid).await;
+    }
 }
 
 async fn doomed_volumes<E: Engine>(job: &Job, tools: &Tools<E>, place: &mut Place) -> Result<Vec<String>, EngineError> {

@@ -177,6 +177,10 @@ impl<E: Engine> Core<E> {
         note_steps(entry, &report.done, report.failure.as_ref(), now);
         let is_clear = report.unclear.is_empty();
         if is_clear && report.failure.as_ref().is_none_or(|failure| failure.step.is_some()) {
+            if entry.note_secrets(&report.observed, &report.labels) {
+                // What the old ones ran into says nothing about the new ones.
+                self.queue.add(&name, now.instant);
+            }
             entry.observe(report.observed);
             if let Some(id) = &report.restart_to_place {
                 self.place_restart(&name, id, &report.done, now);
@@ -274,6 +278,8 @@ impl<E: Engine> Core<E> {
             _ => None,
         };
         let Some(entry) = self.entries.get_mut(name) else { return };
+        let trouble = entry.observed.as_ref().and_then(|observed| observed.secrets.trouble.clone());
+        let obstacle = obstacle.or_else(|| trouble.map(|trouble| Occurrence::warning(EventReason::Waiting, trouble)));
         let message = obstacle.as_ref().map(|it| it.message.clone());
         if std::mem::replace(&mut entry.obstacle, message.clone()) != message
             && let Some(obstacle) = obstacle

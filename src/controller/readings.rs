@@ -10,7 +10,7 @@ use super::entry::{Entry, Moment};
 use super::intake::{Court, Declared, Intake, Remembered};
 use super::links::Links;
 use super::lives::Lives;
-use crate::engine::Engine;
+use crate::engine::{ContainerSummary, Engine};
 use crate::model::event::{EventReason, Occurrence};
 use crate::model::status::Reason;
 use crate::model::{Name, Uid, labels};
@@ -119,6 +119,21 @@ impl<E: Engine> Core<E> {
             self.status_files.have_moved();
             self.publisher.tidy(self.manifests());
         }
+        self.sweep_secrets();
+    }
+
+    /// Removes the files of secrets of workspaces that are not there any more, as after a crash. Who is there is known when the
+    /// engine has answered: what a container mounts stays, be it nobody's.
+    fn sweep_secrets(&mut self) {
+        if self.reach != Reach::Answers || !self.tools.secrets.has_leftovers() {
+            return;
+        }
+        let records =
+            self.entries.values().filter_map(|entry| entry.record.as_ref()).map(|record| record.uid.to_string());
+        let uid = |container: &ContainerSummary| container.labels.get(labels::UID).cloned();
+        let present = records.chain(self.inventory.all().filter_map(|(_, container)| uid(container))).collect();
+        let secrets = self.tools.secrets.clone();
+        tokio::spawn(async move { secrets.sweep(present).await });
     }
 
     fn court(&self) -> Court<'_> {
@@ -212,6 +227,7 @@ impl<E: Engine> Core<E> {
             delete_asked: None,
             errors: 0,
             last_error_time: None,
+            adopted_secrets: None,
         }
     }
 

@@ -18,15 +18,17 @@ use crate::engine::{Engine, EngineError, NetworkSpec, PullProgress};
 use crate::model::Name;
 use crate::model::reference::ImageReference;
 use crate::plan::{Image, Scope, Subject};
+use crate::secrets::Secrets;
 
 /// What all passes share. Each part locks for itself, never across a call.
 #[derive(Debug)]
 pub(super) struct Tools<E> {
     pub(super) engine: E,
-    /// Where project directories and secrets are.
+    /// Where project directories are.
     pub(super) disk: Arc<dyn Disk>,
     pub(super) scope: Scope,
     pub(super) admission: Admission,
+    pub(super) secrets: Secrets,
     pub(super) images: Images,
     pub(super) networks: Networks,
     /// Where passes tell of progress while they last.
@@ -53,6 +55,12 @@ impl<E: Engine> Tools<E> {
             disk: Arc::clone(&options.disk),
             scope: options.scope.clone(),
             admission: options.admission(),
+            secrets: Secrets::new(
+                Arc::clone(&options.disk),
+                &options.state_dir,
+                &options.scope.instance,
+                &options.secrets,
+            ),
             audit_log: options.audit_log.clone(),
             images: Images::default(),
             networks: Networks::default(),

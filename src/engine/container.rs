@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::model::quantity::{Cpu, Memory};
 use crate::model::reference::{AbsolutePath, ImageReference};
-use crate::model::spec::{HealthCheck, Port, Security};
+use crate::model::spec::{HealthCheck, Port, SecretRef, SecretVolume, Security};
 
 /// What stands for a network where a container joins none, both in requests and in answers.
 pub const NO_NETWORK: &str = "none";
@@ -77,6 +77,14 @@ pub enum EnvValue {
         #[serde(skip)]
         value: Option<SecretString>,
     },
+    /// A value that is read from the directory of secrets when the container is created.
+    Secret {
+        /// Which.
+        secret: SecretRef,
+        /// The value, once read. Never printed.
+        #[serde(skip)]
+        value: Option<SecretString>,
+    },
 }
 
 impl fmt::Debug for EnvValue {
@@ -84,6 +92,9 @@ impl fmt::Debug for EnvValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain(_) => formatter.write_str("Plain(…)"),
+            Self::Secret { secret, .. } => {
+                formatter.debug_struct("Secret").field("secret", secret).finish_non_exhaustive()
+            }
             Self::File { path, .. } => formatter.debug_struct("File").field("path", path).finish_non_exhaustive(),
         }
     }
@@ -115,6 +126,14 @@ pub enum MountSource {
     },
     /// Memory of at most this size.
     Tmpfs(Option<Memory>),
+    /// A secret as files in memory of the host.
+    Secret {
+        /// Which, and who may read the files.
+        secret: SecretVolume,
+        /// The file or directory, once it is there. Where it is does not matter to the container, so that it is not part of the hash.
+        #[serde(skip)]
+        path: Option<PathBuf>,
+    },
 }
 
 /// How a container joins a network.

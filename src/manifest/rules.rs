@@ -161,6 +161,17 @@ fn environment(spec: &Node, report: &mut Report<'_>) {
         };
         report.add(node.at, path, format!("`{path}` {message}"), help);
     }
+    for Item { path, node } in &variables {
+        let Some(from) = node.get("valueFrom").filter(|from| matches!(from.value, Value::Mapping(_))) else { continue };
+        let (found, help) = match (has_value(from, "file"), has_value(from, "secretRef")) {
+            (true, false) | (false, true) => continue,
+            (false, false) => ("neither", "add one of them"),
+            (true, true) => ("both", "keep one of them"),
+        };
+        let path = format!("{path}.valueFrom");
+        let message = format!("`{path}` needs exactly one of `file` and `secretRef`, found {found}");
+        report.add(from.at, path, message, help);
+    }
     let claims = variables.iter().filter_map(|item| item.claim::<String>("name"));
     refuse_repeats(claims, report, "keep one of them", |name| {
         // Only what is a name is shown, as in the check of the form.
@@ -172,15 +183,22 @@ fn volumes(spec: &Node, report: &mut Report<'_>) {
     let volumes = items(spec, "volumes");
     for item in &volumes {
         let Item { path, node } = item;
-        let given = item.given(&["name", "tmpfs", "hostPath"]);
+        let given = item.given(&["name", "tmpfs", "hostPath", "secret"]);
         let (found, help) = match given.as_slice() {
             [_] => continue,
             [] if node.get("tmpfs").is_some() => ("none".to_owned(), "for the default size write `tmpfs: {}`"),
             [] => ("none".to_owned(), "add one of them"),
             _ => (all_of(given), "keep one of them"),
         };
-        let message = format!("`{path}` needs exactly one of `name`, `tmpfs` and `hostPath`, found {found}");
+        let message = format!("`{path}` needs exactly one of `name`, `tmpfs`, `hostPath` and `secret`, found {found}");
         report.add(node.at, path, message, help);
+    }
+    for Item { path, node } in volumes.iter().filter(|item| has_value(item.node, "secret")) {
+        if let Some(false) = part::<bool>(node, &["readOnly"]) {
+            let path = format!("{path}.readOnly");
+            let message = format!("`{path}` is false, and secrets can only be read");
+            report.add(place(node, &["readOnly"]), path, message, "leave it out");
+        }
     }
     let claims = volumes.iter().filter_map(|item| item.claim::<Name>("name"));
     let help = "mount a volume once, or give each its own name";

@@ -40,6 +40,38 @@ impl Fingerprint {
     }
 }
 
+/// A fingerprint that only who has a key can compute, and of which key it is.
+///
+/// What is hashed can be short and easy to guess, such as a password: without the key, guesses cannot be tried against it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyedFingerprint {
+    /// Which key, in 8 hexadecimal digits; says nothing about it.
+    pub key: String,
+    /// 16 hexadecimal digits.
+    pub hash: String,
+}
+
+impl KeyedFingerprint {
+    /// Reads what [`Display`](std::fmt::Display) writes; `None`: it is something else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (key, hash) = text.split_once('-')?;
+        let is_hex = |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (is_hex(key, 8) && is_hex(hash, 16)).then(|| Self { key: key.to_owned(), hash: hash.to_owned() })
+    }
+
+    /// Whether both are of one key, so that they can be compared.
+    pub fn is_comparable(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl std::fmt::Display for KeyedFingerprint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}-{}", self.key, self.hash)
+    }
+}
+
 impl std::fmt::Display for Fingerprint {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.0)

@@ -12,3 +12,5 @@ pub const SPEC_HASH: &str = "wharf.spec-hash";
 pub const GENERATION: &str = "wharf.generation";
 /// The manifest's path relative to the source when the container was created. On containers.
 pub const MANIFEST: &str = "wharf.manifest";
+/// Keyed hash of the secrets that the container was created with, and which key it is of. On containers that have secrets.
+pub const SECRETS: &str = "wharf.secrets";

@@ -45,6 +45,8 @@ pub fn check_format(format: &str, text: &str) -> Option<Result<(), String>> {
         "image-reference" => parsed::<reference::ImageReference>(text),
         "absolute-path" => parsed::<reference::AbsolutePath>(text),
         "level" => parsed::<spec::Level>(text),
+        "secret-key" => parsed::<spec::SecretKey>(text),
+        "file-mode" => parsed::<spec::FileMode>(text),
         "capability" => parsed::<reference::Capability>(text),
         "ip-address" => text.parse::<std::net::IpAddr>().map(drop).map_err(|_| {
             format!("`{}` is not an IP address: use one such as `127.0.0.1` or `::1`", text.escape_debug())

@@ -26,6 +26,8 @@ pub enum Action {
     EnsureNetwork(NetworkSpec),
     /// Create a container.
     Create(Box<ContainerSpec>),
+    /// Write the files of secrets anew, in place.
+    WriteSecrets,
     /// Start a container.
     Start(Target),
     /// Stop a container, and kill it after the grace.
@@ -66,6 +68,8 @@ pub enum Cause {
     NetworkMissing,
     /// The spec changed in a way that needs a new container.
     SpecChanged,
+    /// A secret has another value.
+    SecretChanged,
     /// A limit is in force that is not declared, and that only a new container is free of.
     LimitLifted,
     /// The container is of no further use: dead, its network is gone, or it is on another one.
@@ -131,6 +135,7 @@ impl Action {
             Self::Pull(_)
             | Self::EnsureNetwork(_)
             | Self::Create(_)
+            | Self::WriteSecrets
             | Self::RemoveVolume(_)
             | Self::RemoveNetwork(_) => None,
         }
@@ -192,6 +197,7 @@ impl fmt::Display for Action {
             Self::Pull(image) => write!(formatter, "pull image {image}"),
             Self::EnsureNetwork(network) => write!(formatter, "ensure network {}", network.name),
             Self::Create(spec) => write!(formatter, "create container {} from {}", spec.name, spec.image),
+            Self::WriteSecrets => write!(formatter, "write the files of secrets"),
             Self::Start(target) => write!(formatter, "start container {target}"),
             Self::Stop(target, grace) => {
                 write!(formatter, "stop container {target} within {}s", grace.as_secs_f32())
@@ -244,6 +250,7 @@ impl Cause {
             Self::PullAlways => "imagePullPolicy Always",
             Self::NetworkMissing => "network not known to exist",
             Self::SpecChanged => "spec changed",
+            Self::SecretChanged => "a secret changed",
             Self::LimitLifted => "a limit is in force that is not declared, and the engine cannot lift it in place",
             Self::NotStarted => "created and not started",
             Self::Unhealthy => "health check fails",

@@ -65,6 +65,8 @@ pub(super) fn unfit(situation: &Situation<'_>, container: &ContainerDetail) -> O
         Some(broken)
     } else if !is_of_present_spec(situation, container) {
         Some(Cause::SpecChanged)
+    } else if has_other_secrets(situation, container) {
+        Some(Cause::SecretChanged)
     } else if lifted(container.limits.cpu.is_some(), declared.cpu.is_some())
         || lifted(container.limits.memory.is_some(), declared.memory.is_some())
     {
@@ -97,6 +99,12 @@ fn is_misplaced(situation: &Situation<'_>, container: &ContainerDetail) -> bool 
 
 fn is_of_present_spec(situation: &Situation<'_>, container: &ContainerDetail) -> bool {
     container.labels.get(labels::SPEC_HASH).map(String::as_str) == Some(situation.subject.template.as_str())
+}
+
+/// Whether it was given other secrets than a new one would be. What cannot be told is no reason to replace it.
+fn has_other_secrets(situation: &Situation<'_>, container: &ContainerDetail) -> bool {
+    let secrets = &situation.observed.secrets;
+    secrets.in_force(container).is_some_and(|in_force| Some(in_force) != secrets.now)
 }
 
 /// Whether processes of it may exist, so that ending it takes a stop. A state that is not known is stopped to be sure: that

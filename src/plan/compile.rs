@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::engine::container::Attachment;
 use crate::engine::{ContainerSpec, EnvValue, Limits, Mount, MountSource, NetworkSpec};
 use crate::model::hash::Fingerprint;
-use crate::model::spec::{EnvVar, Network, NetworkMode, VolumeMount, VolumeSource, WorkspaceSpec};
+use crate::model::spec::{EnvSource, EnvVar, Network, NetworkMode, VolumeMount, VolumeSource, WorkspaceSpec};
 use crate::model::{Instance, Name, Uid, Workspace, labels};
 
 /// Whose objects they are and how they are named.
@@ -166,17 +166,27 @@ impl Scope {
             },
             VolumeSource::Tmpfs(tmpfs) => MountSource::Tmpfs(tmpfs.size),
             VolumeSource::HostPath(path) => MountSource::Host(PathBuf::from(path.as_str())),
+            VolumeSource::Secret(secret) => MountSource::Secret { secret: secret.clone(), path: None },
         };
-        Some(Mount { source, target: volume.mount_path.clone(), read_only: volume.read_only })
+        let read_only = volume.read_only || volume.secret.is_some();
+        Some(Mount { source, target: volume.mount_path.clone(), read_only })
     }
 }
 
 fn compile_env(variable: &EnvVar, directory: &Path) -> (String, EnvValue) {
-    let value = match &variable.value_from {
-        Some(from) => EnvValue::File { path: absolute(directory, &from.file), value: None },
-        None => EnvValue::Plain(variable.value.clone().unwrap_or_default()),
-    };
+    let plain = || EnvValue::Plain(variable.value.clone().unwrap_or_default());
+    let value = variable.value_from.as_ref().map_or_else(plain, |from| compile_source(from, directory));
     (variable.name.clone(), value)
+}
+
+fn compile_source(from: &EnvSource, directory: &Path) -> EnvValue {
+    match (&from.secret_ref, &from.file) {
+        (Some(secret), _) => EnvValue::Secret { secret: secret.clone(), value: None },
+        (None, file) => {
+            // A manifest without either is refused before it gets here.
+            EnvValue::File { path: absolute(directory, file.as_deref().unwrap_or_default()), value: None }
+        }
+    }
 }
 
 fn limits_of(spec: &WorkspaceSpec) -> Limits {

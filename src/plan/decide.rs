@@ -103,6 +103,7 @@ fn keep_predecessor(situation: &Situation<'_>) -> Vec<Step> {
 /// is removed before the current one has started.
 fn tend(situation: &Situation<'_>, current: &ContainerDetail, others: &[&ContainerDetail]) -> Plan {
     let mut steps: Vec<Step> = put_limits_right(situation, current).into_iter().collect();
+    steps.extend(put_files_right(situation, current));
     let run = match current.state {
         ContainerState::Running if situation.asked.restart => restart(situation, current),
         ContainerState::Running if current.health == Some(Health::Unhealthy) => {
@@ -166,6 +167,12 @@ fn put_limits_right(situation: &Situation<'_>, current: &ContainerDetail) -> Opt
         return None;
     };
     Some(step(Action::Update(target(current), declared), cause))
+}
+
+/// A container that runs is given new files of secrets in place; any other gets them with its start.
+fn put_files_right(situation: &Situation<'_>, current: &ContainerDetail) -> Option<Step> {
+    let has_them = matches!(current.state, ContainerState::Running | ContainerState::Paused);
+    (has_them && situation.observed.secrets.files_differ).then(|| step(Action::WriteSecrets, Cause::SecretChanged))
 }
 
 fn stop_others(situation: &Situation<'_>, others: &[&ContainerDetail]) -> Vec<Step> {

@@ -17,5 +17,7 @@ mod vacate;
 pub use action::{Action, Cause, Step, Target};
 pub use compile::{Origin, Scope, Subject};
 pub use decide::plan;
-pub use situation::{Asked, Blocked, Denied, Goal, Hold, Image, Observed, Plan, ProjectDir, Restart, Retry, Situation};
+pub use situation::{
+    Asked, Blocked, Denied, Goal, Hold, Image, Observed, Plan, ProjectDir, Restart, Retry, SecretsSeen, Situation,
+};
 pub use status::{Acceptance, Reach, View, status};

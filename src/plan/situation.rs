@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use super::action::Step;
 use super::compile::{Scope, Subject};
 use crate::engine::ContainerDetail;
+use crate::model::hash::KeyedFingerprint;
+use crate::model::labels;
 use crate::model::reference::ImageReference;
 use crate::model::spec::Fallback;
 use crate::model::time::Time;
@@ -78,6 +80,8 @@ pub struct Observed {
     pub network_known: bool,
     /// The container whose network was gone when it was to be started.
     pub network_lost: Option<String>,
+    /// The secrets of a workspace that is to run.
+    pub secrets: SecretsSeen,
     /// Volumes with our instance's label and the workspace's UID; looked at only for a deletion with `deleteVolumes`.
     pub volumes: Vec<String>,
     /// What policies deny of the spec in force, if they do.
@@ -91,6 +95,19 @@ pub struct Denied {
     pub message: String,
     /// Whether a container that runs is to be stopped.
     pub stop: bool,
+}
+
+/// What is known of a workspace's secrets, without anything of their content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretsSeen {
+    /// The hash of what a new container would be given; `None`: it has no secrets, or they cannot be read.
+    pub now: Option<KeyedFingerprint>,
+    /// The container that does not tell by its label what it was given, and the hash of what counts as that.
+    pub adopted: Option<(String, KeyedFingerprint)>,
+    /// Whether files that can be replaced in place are not what they should be.
+    pub files_differ: bool,
+    /// Why they cannot be read.
+    pub trouble: Option<String>,
 }
 
 /// Whether the engine has an image.
@@ -191,6 +208,16 @@ pub enum Hold {
     },
     /// Policies deny the workspace: nothing is begun, and what runs was admitted before.
     Denied(String),
+}
+
+impl SecretsSeen {
+    /// The hash of the secrets that a container was given; `None` where that is not known, or cannot be compared with the present ones.
+    pub fn in_force(&self, container: &ContainerDetail) -> Option<KeyedFingerprint> {
+        let now = self.now.as_ref()?;
+        let told = container.labels.get(labels::SECRETS).and_then(|text| KeyedFingerprint::parse(text));
+        let adopted = || self.adopted.clone().filter(|(id, _)| *id == container.id).map(|(_, hash)| hash);
+        told.filter(|hash| hash.is_comparable(now)).or_else(|| adopted().filter(|hash| hash.is_comparable(now)))
+    }
 }
 
 impl Plan {

@@ -159,11 +159,11 @@ impl Policies {
         }
         let mounts = container.mounts.iter().filter_map(|mount| match &mount.source {
             MountSource::Host(path) => Some(path.clone()),
-            MountSource::Volume { .. } | MountSource::Tmpfs(_) => None,
+            MountSource::Volume { .. } | MountSource::Tmpfs(_) | MountSource::Secret { .. } => None,
         });
         let files = container.env.iter().filter_map(|(_, value)| match value {
             EnvValue::File { path, .. } => Some(path.clone()),
-            EnvValue::Plain(_) => None,
+            EnvValue::Plain(_) | EnvValue::Secret { .. } => None,
         });
         let paths: BTreeSet<PathBuf> = mounts.chain(files).collect();
         if paths.is_empty() { Vec::new() } else { paths.into_iter().chain([source.base.clone()]).collect() }

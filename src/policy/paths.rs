@@ -92,7 +92,8 @@ pub(super) fn judge_mounts(rules: &Mounts, dangerous: &[PathBuf], subject: &Subj
                 let message = format!("the volume `{}` has a path for its name", name.escape_debug());
                 court.deny("mounts.allow", field, message, "this is a defect of Wharf: please report it");
             }
-            MountSource::Volume { .. } | MountSource::Tmpfs(_) => {}
+            // Which secrets, is a rule of its own.
+            MountSource::Volume { .. } | MountSource::Tmpfs(_) | MountSource::Secret { .. } => {}
         }
     }
 }

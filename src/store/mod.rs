@@ -45,5 +45,5 @@ pub use instance::{remember_instance, remembered_instance};
 pub use lock::Lock;
 pub use medium::{Changes, Database, Medium, Pair};
 pub use open::Outcome;
-pub use record::{Deletion, Failures, Record, RequestedState, RestartRequest};
+pub use record::{AdoptedSecrets, Deletion, Failures, Record, RequestedState, RestartRequest};
 pub use series::SeriesBatch;

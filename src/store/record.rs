@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::hash::KeyedFingerprint;
 use crate::model::spec::DesiredState;
 use crate::model::status::{Alert, Condition, ContainerStatus, LastAction, LastError};
 use crate::model::time::Time;
@@ -72,6 +73,9 @@ pub struct Record {
     /// Thresholds that are exceeded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<Alert>,
+    /// The secrets that count as those of a container that does not tell which it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted_secrets: Option<AdoptedSecrets>,
     /// Failures and deaths in this life.
     #[serde(default)]
     pub errors: u64,
@@ -89,6 +93,17 @@ impl Record {
             self.last_restart = Some(request.id);
         }
     }
+}
+
+/// The secrets that were there when a container was first looked at that does not tell which it was given: it is older than the label, or
+/// the key of its label is lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AdoptedSecrets {
+    /// The container.
+    pub container: String,
+    /// Keyed hash of the secrets.
+    pub hash: KeyedFingerprint,
 }
 
 /// A state that was asked for by command.

@@ -7,6 +7,7 @@
 //! wharf-box.next exited(137) old-spec oom #   engine-restarts, network-gone, networks=bridge,none (networks= is not told);
 //!                                         #   the oldest container first
 //! image missing | network unknown | project missing | project not a directory | volume wharf-box.cache
+//! secrets are KEY-HASH | secrets adopted id0 KEY-HASH | files of secrets differ; a container's label: secrets=KEY-HASH
 //! name held by container foo of nobody
 //! retry at +30s | retry when the manifest changes | replacement failed
 //! restart at +30s | restart spent Stop | stopped on purpose
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use wharf::engine::{ContainerDetail, Limits};
+use wharf::model::hash::KeyedFingerprint;
 use wharf::model::labels;
 use wharf::model::spec::{Fallback, Workspace};
 use wharf::model::status::{ContainerState, Health};
@@ -99,6 +101,7 @@ impl Given {
         let observed = &mut self.observed;
         match line {
             "image missing" => observed.image = Image::Missing,
+            "files of secrets differ" => observed.secrets.files_differ = true,
             "network unknown" => observed.network_known = false,
             "project present" => observed.project = ProjectDir::Present,
             "project missing" => observed.project = ProjectDir::Missing,
@@ -110,6 +113,12 @@ impl Given {
                     observed.denied = Some(Denied { message: message.to_owned(), stop: true });
                 } else if let Some(message) = line.strip_prefix("denied: ") {
                     observed.denied = Some(Denied { message: message.to_owned(), stop: false });
+                } else if let Some(hash) = line.strip_prefix("secrets are ") {
+                    observed.secrets.now = Some(KeyedFingerprint::parse(hash).ok_or("not a keyed hash")?);
+                } else if let Some(adopted) = line.strip_prefix("secrets adopted ") {
+                    let (id, hash) = adopted.split_once(' ').ok_or("not an ID and a hash")?;
+                    let hash = KeyedFingerprint::parse(hash).ok_or("not a keyed hash")?;
+                    observed.secrets.adopted = Some((id.to_owned(), hash));
                 } else if let Some(volume) = line.strip_prefix("volume ") {
                     observed.volumes.push(volume.to_owned());
                 } else {
@@ -214,7 +223,9 @@ impl Given {
             "engine-restarts" => container.engine_restarts = true,
             "network-gone" => self.observed.network_lost = Some(container.id.clone()),
             other => {
-                if let Some(names) = other.strip_prefix("networks=") {
+                if let Some(hash) = other.strip_prefix("secrets=") {
+                    container.labels.insert(labels::SECRETS.to_owned(), hash.to_owned());
+                } else if let Some(names) = other.strip_prefix("networks=") {
                     container.networks = names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
                 } else {
                     set_limit(&mut container.limits, other).ok_or_else(|| format!("not understood: {word}"))?;

@@ -10,9 +10,10 @@ use proptest::strategy::Union;
 use wharf::manifest::parse;
 use wharf::model::quantity::{Cpu, Memory};
 use wharf::model::spec::{
-    ApiVersion, Backoff, Capabilities, DeletionPolicy, DesiredState, EnvSource, EnvVar, Fallback, HealthCheck, Kind,
-    Level, Metadata, Monitoring, Network, NetworkMode, Port, Project, Protocol, PullPolicy, Recovery, Resources,
-    SeccompProfile, Security, Threshold, ThresholdMetric, Tmpfs, VolumeMount,
+    ApiVersion, Backoff, Capabilities, DeletionPolicy, DesiredState, EnvSource, EnvVar, Fallback, FileMode,
+    HealthCheck, Kind, Level, Metadata, Monitoring, Network, NetworkMode, Port, Project, Protocol, PullPolicy,
+    Recovery, Resources, SeccompProfile, SecretRef, SecretVolume, Security, Threshold, ThresholdMetric, Tmpfs,
+    VolumeMount,
 };
 use wharf::model::{Workspace, WorkspaceSpec};
 use wharf::yaml;
@@ -151,7 +152,12 @@ fn text() -> impl Strategy<Value = String> {
 fn env() -> impl Strategy<Value = Vec<EnvVar>> {
     let source = prop_oneof![
         text().prop_map(|value| (Some(value), None)),
-        "[a-z]{1,8}".prop_map(|file| (None, Some(EnvSource { file }))),
+        "[a-z]{1,8}".prop_map(|file| (None, Some(EnvSource { file: Some(file), secret_ref: None }))),
+        ("[a-z]{1,8}", option::of("[-A-Za-z_]{1,8}")).prop_map(|(name, key)| {
+            let key = key.map(|key| key.parse().expect("a key"));
+            let secret_ref = Some(SecretRef { name: name.parse().expect("a name"), key });
+            (None, Some(EnvSource { file: None, secret_ref }))
+        }),
     ];
     btree_map("[A-Z_]{1,6}", source, 0..4).prop_map(|variables| {
         variables.into_iter().map(|(name, (value, value_from))| EnvVar { name, value, value_from }).collect()
@@ -160,14 +166,21 @@ fn env() -> impl Strategy<Value = Vec<EnvVar>> {
 
 fn volumes() -> impl Strategy<Value = Vec<VolumeMount>> {
     let tmpfs = option::of((1_u64..1 << 50).prop_map(Memory::from_bytes)).prop_map(|size| Tmpfs { size });
-    let source = prop_oneof![Just(None), tmpfs.prop_map(Some)];
+    let mode = select(vec!["0400", "0444", "0550"]).prop_map(|mode| mode.parse().expect("a mode"));
+    let source = prop_oneof![
+        Just((None, None)),
+        tmpfs.prop_map(|tmpfs| (Some(tmpfs), None)),
+        mode.prop_map(|mode: FileMode| (None, Some(mode))),
+    ];
     btree_map("[a-z]{1,4}", (source, any::<bool>(), any::<bool>()), 0..4).prop_map(|mounts| {
-        let mounts = mounts.into_iter().map(|(name, (tmpfs, on_host, read_only))| VolumeMount {
-            name: (tmpfs.is_none() && !on_host).then(|| name.parse().expect("a name")),
-            host_path: (tmpfs.is_none() && on_host).then(|| format!("/srv/{name}").parse().expect("a path")),
+        let mounts = mounts.into_iter().map(|(name, ((tmpfs, mode), on_host, read_only))| VolumeMount {
+            name: (tmpfs.is_none() && mode.is_none() && !on_host).then(|| name.parse().expect("a name")),
+            host_path: (tmpfs.is_none() && mode.is_none() && on_host)
+                .then(|| format!("/srv/{name}").parse().expect("a path")),
+            read_only: read_only || mode.is_some(),
+            secret: mode.map(|mode| SecretVolume { name: name.parse().expect("a name"), key: None, mode }),
             tmpfs,
             mount_path: format!("/mnt/{name}").parse().expect("a path"),
-            read_only,
         });
         mounts.collect()
     })

@@ -35,8 +35,10 @@ impl Hidden {
 fn texts(name: &str, value: &EnvValue) -> Vec<SecretString> {
     let (value, alone) = match value {
         EnvValue::Plain(value) => (value.as_str(), value.chars().count() >= SHORTEST),
-        EnvValue::File { value: Some(value), .. } => (value.expose_secret(), true),
-        EnvValue::File { value: None, .. } => return Vec::new(),
+        EnvValue::File { value: Some(value), .. } | EnvValue::Secret { value: Some(value), .. } => {
+            (value.expose_secret(), true)
+        }
+        EnvValue::File { value: None, .. } | EnvValue::Secret { value: None, .. } => return Vec::new(),
     };
     if value.is_empty() {
         return Vec::new();

@@ -88,6 +88,9 @@ fn mount(mount: &Mount) -> DescribedMount {
     let source = match &mount.source {
         MountSource::Host(path) => DescribedSource::Host(path.display().to_string()),
         MountSource::Volume { name, .. } => DescribedSource::Volume(name.clone()),
+        MountSource::Secret { path, .. } => {
+            DescribedSource::Host(path.as_ref().map(|path| path.display().to_string()).unwrap_or_default())
+        }
         MountSource::Tmpfs(size) => DescribedSource::Tmpfs(size.map(crate::model::quantity::Memory::bytes)),
     };
     DescribedMount { source, target: mount.target.to_string(), read_only: mount.read_only }

@@ -6,6 +6,7 @@
 mod lifecycle;
 mod monitoring;
 mod network;
+mod secret;
 mod security;
 mod storage;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use lifecycle::{Backoff, DeletionPolicy, DesiredState, Fallback, HealthCheck, PullPolicy, Recovery};
 pub use monitoring::{InvalidLevel, Level, Monitoring, Threshold, ThresholdMetric};
 pub use network::{Network, NetworkMode, Port, Protocol};
+pub use secret::{FileMode, InvalidSecret, SecretKey, SecretRef, SecretUse, SecretVolume};
 pub use security::{Capabilities, Resources, SeccompProfile, Security};
 pub use storage::{Project, Tmpfs, VolumeMount, VolumeSource};
 
@@ -107,7 +109,7 @@ pub struct WorkspaceSpec {
     /// The project directory to mount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<Project>,
-    /// Further mounts: named volumes, tmpfs, host directories.
+    /// Further mounts: named volumes, tmpfs, host directories, secrets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<VolumeMount>,
     /// Ports of the container published on the host.
@@ -174,13 +176,18 @@ impl fmt::Debug for EnvVar {
     }
 }
 
-/// Where the value of an environment variable comes from.
+/// Where the value of an environment variable comes from: exactly one of `file` and `secretRef`. When the value changes, the container is
+/// replaced by one that has the new one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EnvSource {
     /// A file with the value, relative to the manifest. One newline at its end is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
-    pub file: String,
+    pub file: Option<String>,
+    /// A secret of the controller's directory of secrets (`--secrets-dir`). One newline at its end is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretRef>,
 }
 
 fn default_grace() -> Period {

@@ -7,6 +7,8 @@ use crate::model::name::Name;
 use crate::model::quantity::Memory;
 use crate::model::reference::AbsolutePath;
 
+use super::secret::SecretVolume;
+
 /// The project directory: a directory of the host that the workspace is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -23,7 +25,7 @@ pub struct Project {
     pub read_only: bool,
 }
 
-/// One mount: exactly one of `name` (a named volume), `tmpfs` and `hostPath`, at `mountPath`.
+/// One mount: exactly one of `name` (a named volume), `tmpfs`, `hostPath` and `secret`, at `mountPath`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VolumeMount {
@@ -36,6 +38,10 @@ pub struct VolumeMount {
     /// A file or directory of the host, which must exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_path: Option<AbsolutePath>,
+    /// A secret as read-only files that are only ever in memory. When a value changes, the files of a directory are replaced in place and
+    /// nothing restarts; a secret that is a single file is given to a new container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretVolume>,
     /// Where it appears in the container.
     pub mount_path: AbsolutePath,
     /// Whether the container can only read it. Default `false`.
@@ -61,6 +67,8 @@ pub enum VolumeSource<'a> {
     Tmpfs(&'a Tmpfs),
     /// A file or directory of the host.
     HostPath(&'a AbsolutePath),
+    /// A secret, as files.
+    Secret(&'a SecretVolume),
 }
 
 impl Project {
@@ -71,10 +79,11 @@ impl Project {
 impl VolumeMount {
     /// What it mounts; `None` unless exactly one source is given, which a valid manifest ensures.
     pub fn source(&self) -> Option<VolumeSource<'_>> {
-        match (&self.name, &self.tmpfs, &self.host_path) {
-            (Some(name), None, None) => Some(VolumeSource::Named(name)),
-            (None, Some(tmpfs), None) => Some(VolumeSource::Tmpfs(tmpfs)),
-            (None, None, Some(path)) => Some(VolumeSource::HostPath(path)),
+        match (&self.name, &self.tmpfs, &self.host_path, &self.secret) {
+            (Some(name), None, None, None) => Some(VolumeSource::Named(name)),
+            (None, Some(tmpfs), None, None) => Some(VolumeSource::Tmpfs(tmpfs)),
+            (None, None, Some(path), None) => Some(VolumeSource::HostPath(path)),
+            (None, None, None, Some(secret)) => Some(VolumeSource::Secret(secret)),
             _ => None,
         }
     }

@@ -50,7 +50,7 @@ impl Reader {
             };
             Some((path, file))
         });
-        Ok(Snapshot { files: files.collect() })
+        Ok(Snapshot { files: files.collect(), ..Snapshot::default() })
     }
 
     /// The manifests of a listing, those that are known from memory.

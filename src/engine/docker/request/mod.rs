@@ -36,7 +36,7 @@ pub(super) fn create(spec: &ContainerSpec) -> Result<ContainerCreateBody, String
         labels: Some(spec.labels.clone().into_iter().collect()),
         exposed_ports: Some(spec.ports.iter().map(exposed).collect()),
         healthcheck: spec.health_check.as_ref().map(health_check),
-        host_config: Some(host_config(spec)),
+        host_config: Some(host_config(spec)?),
         networking_config: spec.network.as_ref().map(attachment),
         ..ContainerCreateBody::default()
     })
@@ -106,21 +106,26 @@ fn environment(env: &[(String, EnvValue)]) -> Result<Vec<String>, String> {
     env.iter()
         .map(|(name, value)| match value {
             EnvValue::Plain(value) => Ok(format!("{name}={value}")),
-            EnvValue::File { value: Some(value), .. } => Ok(format!("{name}={}", value.expose_secret())),
+            EnvValue::File { value: Some(value), .. } | EnvValue::Secret { value: Some(value), .. } => {
+                Ok(format!("{name}={}", value.expose_secret()))
+            }
             EnvValue::File { path, value: None } => {
                 Err(format!("the value of the variable `{name}` has not been read from {}", path.display()))
+            }
+            EnvValue::Secret { secret, value: None } => {
+                Err(format!("the value of the variable `{name}` has not been read from the secret `{}`", secret.name))
             }
         })
         .collect()
 }
 
-fn host_config(spec: &ContainerSpec) -> HostConfig {
+fn host_config(spec: &ContainerSpec) -> Result<HostConfig, String> {
     let security = &spec.security;
     let names = |capabilities: &[Capability]| capabilities.iter().map(ToString::to_string).collect();
-    HostConfig {
+    Ok(HostConfig {
         network_mode: Some(spec.network_name().to_owned()),
         port_bindings: Some(port_bindings(&spec.ports)),
-        mounts: Some(spec.mounts.iter().map(mount).collect()),
+        mounts: Some(spec.mounts.iter().map(mount).collect::<Result<_, _>>()?),
         cap_drop: Some(names(&security.capabilities.drop)),
         cap_add: Some(names(&security.capabilities.add)),
         security_opt: Some(security_options(spec)),
@@ -134,7 +139,7 @@ fn host_config(spec: &ContainerSpec) -> HostConfig {
         pids_limit: spec.limits.pids.map(i64::from),
         restart_policy: Some(never_restart()),
         ..HostConfig::default()
-    }
+    })
 }
 
 /// One actor restarts.
@@ -149,16 +154,19 @@ fn security_options(spec: &ContainerSpec) -> Vec<String> {
 }
 
 /// Always as `Mounts`: in `Binds`, a source that is missing would become a new directory owned by root.
-fn mount(mount: &Mount) -> DockerMount {
+fn mount(mount: &Mount) -> Result<DockerMount, String> {
     let mut out = DockerMount {
         target: Some(mount.target.to_string()),
         read_only: Some(mount.read_only),
         ..DockerMount::default()
     };
     match &mount.source {
-        MountSource::Host(path) => {
+        MountSource::Host(path) | MountSource::Secret { path: Some(path), .. } => {
             out.typ = Some(MountType::BIND);
             out.source = Some(path.display().to_string());
+        }
+        MountSource::Secret { secret, path: None } => {
+            return Err(format!("the files of the secret `{}` have not been written", secret.name));
         }
         MountSource::Volume { name, labels } => {
             let labels = Some(labels.clone().into_iter().collect());
@@ -173,7 +181,7 @@ fn mount(mount: &Mount) -> DockerMount {
             out.tmpfs_options = size.map(options);
         }
     }
-    out
+    Ok(out)
 }
 
 fn exposed(port: &Port) -> String {
