@@ -29,6 +29,7 @@ mod programs;
 mod runtime;
 mod uses;
 mod vault;
+mod wanted;
 
 use std::path::PathBuf;
 

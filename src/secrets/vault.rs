@@ -13,11 +13,12 @@ use super::directory::{self, Stamp};
 use super::hash::{Key, ValueHash};
 use super::programs::Programs;
 use super::runtime::{Runtime, Slot, folder};
+use super::wanted::{Wanted, as_ref, each, shown, variable, volume};
 use super::{LARGEST_VALUE, Options, Problem, SecretError, uses};
 use crate::disk::{Disk, Kind, Metadata, offload};
 use crate::engine::{ContainerSpec, EnvValue, MountSource};
 use crate::model::hash::KeyedFingerprint;
-use crate::model::spec::{SecretKey, SecretRef, SecretVolume};
+use crate::model::spec::{SecretKey, SecretRef};
 use crate::model::{Instance, Name, Uid, labels};
 
 /// See [`Stamp::is_settled`].
@@ -395,55 +396,6 @@ impl Shared {
     fn remember(&self, source: Source, stamp: AnyStamp, hashes: &Hashes) {
         locked(&self.known).insert(source, Known { stamp, hashes: hashes.clone() });
     }
-}
-
-/// A place of a container that a secret is wanted for.
-enum Wanted<'a> {
-    File(&'a str, &'a Path),
-    Variable(&'a str, &'a SecretRef),
-    Volume(&'a str, &'a SecretVolume),
-}
-
-impl Wanted<'_> {
-    fn field(&self) -> String {
-        match self {
-            Self::File(name, _) | Self::Variable(name, _) => variable(name),
-            Self::Volume(target, _) => volume(target),
-        }
-    }
-}
-
-fn variable(name: &str) -> String {
-    format!("environment variable {name}")
-}
-
-fn volume(target: &str) -> String {
-    format!("volume at {target}")
-}
-
-fn shown(name: &Name) -> String {
-    format!("secret `{name}`")
-}
-
-fn as_ref(secret: &SecretVolume) -> SecretRef {
-    SecretRef { name: secret.name.clone(), key: secret.key.clone() }
-}
-
-/// Does something for each place that a secret is wanted for; the first problem ends it.
-fn each<'a>(
-    spec: &'a ContainerSpec,
-    mut deed: impl FnMut(&Wanted<'a>) -> Result<(), Problem>,
-) -> Result<(), SecretError> {
-    let variables = spec.env.iter().filter_map(|(name, value)| match value {
-        EnvValue::Plain(_) => None,
-        EnvValue::File { path, .. } => Some(Wanted::File(name, path)),
-        EnvValue::Secret { secret, .. } => Some(Wanted::Variable(name, secret)),
-    });
-    let volumes = spec.mounts.iter().filter_map(|mount| match &mount.source {
-        MountSource::Secret { secret, .. } => Some(Wanted::Volume(mount.target.as_str(), secret)),
-        _ => None,
-    });
-    variables.chain(volumes).try_for_each(|wanted| deed(&wanted).map_err(|problem| problem.of(&wanted.field())))
 }
 
 fn single(hashes: Hashes, name: &Name) -> Result<ValueHash, Problem> {

@@ -17,6 +17,7 @@ mod inside;
 mod logs;
 mod once;
 mod registry;
+mod secrets;
 mod shutdown;
 mod two;
 

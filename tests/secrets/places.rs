@@ -10,6 +10,8 @@ pub struct Place {
     pub lines: &'static str,
     /// The file `secrets/NAME` that `valueFrom` names, if there is one.
     pub file: Option<&'static [u8]>,
+    /// The file of the controller's directory of secrets, `NAME` and this end, if there is one.
+    pub kept: Option<(&'static str, &'static [u8])>,
     /// What then is.
     pub outcome: Outcome,
 }
@@ -40,12 +42,26 @@ impl Place {
 }
 
 const fn place(name: &'static str, lines: &'static str, outcome: Outcome) -> Place {
-    Place { name, lines, file: None, outcome }
+    Place { name, lines, file: None, kept: None, outcome }
 }
 
 const fn with_file(name: &'static str, file: &'static [u8], outcome: Outcome) -> Place {
     let lines = "env: [{name: TOKEN, valueFrom: {file: 'secrets/{NAME}'}}]";
-    Place { name, lines, file: Some(file), outcome }
+    Place { name, lines, file: Some(file), kept: None, outcome }
+}
+
+/// A variable, and a file in the container, that are a secret of the controller's.
+const VARIABLE: &str = "env: [{name: TOKEN, valueFrom: {secretRef: {name: '{NAME}'}}}]";
+const VOLUME: &str = "volumes: [{secret: {name: '{NAME}'}, mountPath: /run/secret}]";
+
+const fn kept(
+    name: &'static str,
+    lines: &'static str,
+    end: &'static str,
+    file: &'static [u8],
+    outcome: Outcome,
+) -> Place {
+    Place { name, lines, file: None, kept: Some((end, file)), outcome }
 }
 
 pub const PLACES: &[Place] = &[
@@ -53,6 +69,15 @@ pub const PLACES: &[Place] = &[
     with_file("file", b"{SECRET}\n", Runs),
     with_file("file-lines", b"-----BEGIN KEY-----\n{SECRET}\n\"'\\\n", Runs),
     place("value", "env: [{name: TOKEN, value: '{SECRET}'}]", Runs),
+    kept("kept", VARIABLE, "", b"{SECRET}\n", Runs),
+    kept("kept-volume", VOLUME, "", b"{SECRET}\n", Runs),
+    // A secret that cannot be a value, or cannot be read.
+    kept("kept-latin", VARIABLE, "", b"{SECRET} \xe9\n", Fails),
+    kept("kept-large", VOLUME, "", &LARGE, Fails),
+    kept("kept-plain", VARIABLE, ".age", b"{SECRET}\n", Fails),
+    kept("kept-sops", VARIABLE, ".sops.yaml", b"password: {SECRET}\n", Fails),
+    place("kept-key", "env: [{name: TOKEN, valueFrom: {secretRef: {name: db, key: 'is {SECRET}'}}}]", Refused),
+    place("kept-mode", "volumes: [{secret: {name: db, mode: ['{SECRET}']}, mountPath: /run/secret}]", Refused),
     // A file that cannot be a value.
     with_file("file-latin", b"{SECRET} \xe9\n", Fails),
     with_file("file-nul", b"{SECRET}\0\n", Fails),

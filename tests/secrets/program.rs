@@ -1,12 +1,15 @@
 //! The whole program: a controller that logs everything, its files, and every command beside it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use tempfile::TempDir;
 
 use wharf::model::WorkspaceStatus;
 use wharf::model::status::{ConditionStatus, ConditionType};
 
 use super::places::{Outcome, PLACES, Place};
-use super::search::{Output, assert_none, contains, files};
+use super::search::{Output, assert_none, canary, contains, files};
 use super::support::real::{IMAGE, docker};
 use super::world::{World, is_ready, until};
 
@@ -35,7 +38,12 @@ fn search_everything(log_format: &str) {
     for place in PLACES {
         declare(&world, place);
     }
-    let mut controller = world.start(&["--log", EVERYTHING, "--log-format", log_format]);
+    let vault = world.beside_source("vault").display().to_string();
+    let (runtime, identity, webhooks) = (tmpfs(), identity(&world), webhooks(&world));
+    let runtime = runtime.path().display().to_string();
+    let keeping = ["--secrets-dir", &vault, "--runtime-dir", &runtime, "--age-identity", &identity];
+    let telling = ["--webhooks", &webhooks, "--log", EVERYTHING, "--log-format", log_format];
+    let mut controller = world.start(&[keeping, telling].concat().as_slice());
     for place in PLACES {
         until_settled(&world, place);
     }
@@ -55,11 +63,12 @@ fn search_everything(log_format: &str) {
         .partition(|file| file.origin.contains("/.wharf/") && !file.origin.contains("/audit.log"));
     assert!(!state.is_empty() && beside.len() >= PLACES.len(), "{} and {} files", state.len(), beside.len());
     outputs.extend(beside);
-    assert_none(&outputs, &PLACES.iter().map(Place::secret).collect::<Vec<_>>());
+    let secrets = PLACES.iter().map(Place::secret).chain(HOOK.map(canary));
+    assert_none(&outputs, &secrets.collect::<Vec<_>>());
     // What stays in force while a file is invalid is remembered, with the values that are no secrets.
-    let remembered = |place: &&Place| place.file.is_none() && place.outcome != Outcome::Refused;
-    let never: Vec<_> = PLACES.iter().filter(|place| !remembered(place)).map(Place::secret).collect();
-    assert_none(&state, &never);
+    let remembered = |place: &&Place| place.file.is_none() && place.kept.is_none() && place.outcome != Outcome::Refused;
+    let never = PLACES.iter().filter(|place| !remembered(place)).map(Place::secret).chain(HOOK.map(canary));
+    assert_none(&state, &never.collect::<Vec<_>>());
 }
 
 fn is_manifest(file: &str) -> bool {
@@ -72,7 +81,43 @@ fn declare(world: &World, place: &Place) {
         fs::create_dir_all(path.parent().expect("a parent")).expect("created");
         fs::write(path, replaced(contents, b"{SECRET}", place.secret().as_bytes())).expect("written");
     }
+    if let Some((end, contents)) = place.kept {
+        let file = format!("{}{end}", place.name);
+        keep(world, &file, &replaced(contents, b"{SECRET}", place.secret().as_bytes()));
+    }
     world.write(&format!("{}.yaml", place.name), &manifest(place, place.lines));
+}
+
+/// Writes a file of the controller's directory of secrets.
+fn keep(world: &World, file: &str, contents: &[u8]) {
+    let vault = world.beside_source("vault");
+    fs::create_dir_all(&vault).expect("created");
+    fs::write(vault.join(file), contents).expect("written");
+    fs::set_permissions(&vault, fs::Permissions::from_mode(0o700)).expect("permitted");
+    fs::set_permissions(vault.join(file), fs::Permissions::from_mode(0o600)).expect("permitted");
+}
+
+/// What `age` is told to decrypt with. It decrypts nothing.
+fn identity(world: &World) -> String {
+    keep(world, "identity", b"AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX\n");
+    world.beside_source("vault").join("identity").display().to_string()
+}
+
+/// Places of a file of webhooks that have a secret in them.
+const HOOK: [&str; 2] = ["webhook key", "webhook path"];
+
+/// A webhook that nobody answers.
+fn webhooks(world: &World) -> String {
+    let [key, path] = HOOK.map(canary);
+    keep(world, "hook", key.as_bytes());
+    let hook = format!("{{url: 'http://127.0.0.1:9/{path}', secretFile: hook}}");
+    keep(world, "webhooks.yaml", format!("webhooks: [{hook}]\n").as_bytes());
+    world.beside_source("vault").join("webhooks.yaml").display().to_string()
+}
+
+/// A directory in memory.
+fn tmpfs() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").expect("a tmpfs")
 }
 
 fn manifest(place: &Place, lines: &str) -> String {
@@ -111,6 +156,10 @@ fn is(status: &WorkspaceStatus, kind: ConditionType, answer: ConditionStatus) ->
 /// A secret that is not there cannot be found either.
 fn assert_used(world: &World) {
     for place in PLACES.iter().filter(|place| place.outcome == Outcome::Runs) {
+        if place.kept.is_some() && place.lines.starts_with("volumes") {
+            assert_eq!(docker(&["exec", &world.object(place.name), "cat", "/run/secret"]), place.secret());
+            continue;
+        }
         let environment = docker(&["inspect", "--format", "{{json .Config.Env}}", &world.object(place.name)]);
         assert!(environment.contains(&place.secret()), "{}: {environment}", place.name);
     }
