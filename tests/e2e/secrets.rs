@@ -137,6 +137,9 @@ fn a_secret_reaches_variables_and_files_and_nothing_else() {
     assert!(!has_canary(stage.world.container("box").expect("there")["Config"]["Labels"].to_string().as_bytes()));
     stage.assert_kept(&[&controller]);
 
+    // A source that is suddenly empty would delete nothing.
+    stage.world.declare("other", &Manifest::named("other"));
+    stage.world.until_ready("other", 1);
     stage.world.remove("box.yaml");
     until("the files are gone with the workspace", || stage.placed().is_empty());
 }
@@ -182,7 +185,8 @@ fn what_is_not_private_is_refused_and_what_runs_goes_on() {
     stage.world.declare("other", &Manifest::named("other"));
     let controller = stage.start(&[]);
     stage.world.until_ready("other", 1);
-    let error = |stage: &Stage| stage.world.status("box").and_then(|status| status.status.last_error);
+    let error =
+        |stage: &Stage| stage.world.status("box").and_then(|status| status.status.retry).map(|retry| retry.last_error);
     until("the directory is refused", || error(&stage).is_some());
     let told = error(&stage).expect("told");
     assert_eq!(told.class, ErrorClass::Storage);
@@ -268,6 +272,7 @@ async fn a_kill_before_the_container_is_there_leaves_secrets_in_memory_alone() {
     assert_eq!(stage.placed().len(), 1, "{:?}", stage.placed());
 
     // The manifest goes away while nobody runs: what was left behind is removed with the workspace.
+    stage.world.declare("other", &Manifest::named("other"));
     fs::rename(stage.world.path("box.yaml"), stage.world.beside_source("box.yaml")).expect("renamed");
     let _controller = stage.start(&[]);
     until("nothing is left", || stage.placed().is_empty());
