@@ -71,7 +71,7 @@
 //! | [`push`] | what forges post when somebody pushed: who signed it, and what it asks for. Pure | |
 //! | [`audit`] | who asked for what, what was admitted and done: lines in a file that nobody waits for | |
 //! | [`tracker`] | the live state of every workspace and source for readers, and what the controller's own work comes to | |
-//! | [`webhook`] | events brought to others: signed, in order, again and again | reqwest, hmac |
+//! | [`webhook`] | events brought to others: signed, in order, again and again | reqwest |
 //! | [`telemetry`] | all of that as a page for Prometheus | |
 //! | [`supervisor`] | what the service manager is told | |
 //! | [`api`] | the control API and its client; what it needs of a controller is a trait of its own | axum |

@@ -60,6 +60,14 @@ pub enum CliError {
     /// The configuration, or what the command line says instead of it, is of no use.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
+    /// Secrets would be put where other things are kept.
+    #[error("the runtime directory {} is inside of {}, where secrets must not be", path.display(), inside.display())]
+    RuntimeDirectory {
+        /// The directory that was asked for.
+        path: PathBuf,
+        /// The source or the state directory.
+        inside: PathBuf,
+    },
     /// The status files could not be listed.
     #[error(transparent)]
     StatusFiles(#[from] StatusFileError),
@@ -294,6 +302,7 @@ impl CliError {
                 "name the directory with the manifests with `--dir DIR` or WHARF_DIR".to_owned()
             }
             Self::NoDirectory { .. } => "make it, or name another directory".to_owned(),
+            Self::RuntimeDirectory { .. } => "name a directory on a tmpfs, such as one below /run".to_owned(),
             Self::StatusFiles(_) => "check `--dir` and `--status-dir`; `wharf doctor` looks at both".to_owned(),
             Self::BrokenStatusFiles { .. } => {
                 "the controller writes them anew; remove those that no manifest belongs to".to_owned()

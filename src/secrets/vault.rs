@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -49,6 +50,7 @@ struct Shared {
     programs: Programs,
     runtime: Runtime,
     key: Mutex<Option<Arc<Key>>>,
+    key_trouble_told: AtomicBool,
     known: Mutex<BTreeMap<Source, Known>>,
     /// The folders of workspaces that have files in the runtime directory.
     placed: Mutex<BTreeSet<String>>,
@@ -94,6 +96,7 @@ impl Secrets {
             runtime,
             options: options.clone(),
             key: Mutex::default(),
+            key_trouble_told: AtomicBool::new(false),
             known: Mutex::default(),
             left_behind: Mutex::new(placed.clone()),
             placed: Mutex::new(placed),
@@ -217,6 +220,10 @@ impl Shared {
         if key.is_none() {
             match Key::of_state(&*self.disk, &self.state_dir, !self.options.only_looks) {
                 Ok(found) => *key = found.map(Arc::new),
+                // At every look, of which there are many.
+                Err(error) if self.key_trouble_told.swap(true, Ordering::Relaxed) => {
+                    tracing::debug!("there still is no key for secrets: {error}");
+                }
                 Err(error) => {
                     tracing::warn!("changes of secrets are not noticed, because their key cannot be stored: {error}");
                 }

@@ -43,7 +43,7 @@ fn search_everything(log_format: &str) {
     let runtime = runtime.path().display().to_string();
     let keeping = ["--secrets-dir", &vault, "--runtime-dir", &runtime, "--age-identity", &identity];
     let telling = ["--webhooks", &webhooks, "--log", EVERYTHING, "--log-format", log_format];
-    let mut controller = world.start(&[keeping, telling].concat().as_slice());
+    let mut controller = world.start(&[keeping, telling].concat());
     for place in PLACES {
         until_settled(&world, place);
     }
