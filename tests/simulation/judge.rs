@@ -562,12 +562,13 @@ impl Bench {
 
     fn is_ours(&self, operation: &str, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let hidden = name.starts_with('.') && (name.contains(".status.yaml.") || name.contains("confirmed.json."));
+        let temporary = [".status.yaml.", "confirmed.json.", "secrets.key."];
+        let hidden = name.starts_with('.') && temporary.iter().any(|part| name.contains(part));
+        let kept = name == "confirmed.json" || name == "secrets.key";
         let is_given_up = operation == "disk.remove" && self.given_up.iter().any(|manifest| manifest == path);
         operation == "disk.create"
             || is_given_up
-            || (path.starts_with(&self.stage.source)
-                && (name.ends_with(".status.yaml") || name == "confirmed.json" || hidden))
+            || (path.starts_with(&self.stage.source) && (name.ends_with(".status.yaml") || kept || hidden))
     }
 
     /// A status file that was just put in its place.
