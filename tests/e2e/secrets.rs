@@ -279,6 +279,16 @@ async fn a_kill_before_the_container_is_there_leaves_secrets_in_memory_alone() {
 }
 
 #[test]
+fn secrets_are_not_put_where_things_are_kept() {
+    let stage = Stage::new();
+    for inside in ["run", ".wharf/run"] {
+        let place = stage.world.path(inside).display().to_string();
+        let refused = stage.world.wharf("run", &["--once", "--runtime-dir", &place]);
+        assert!(refused.code == 1 && refused.stderr.contains("where secrets must not be"), "{refused:?}");
+    }
+}
+
+#[test]
 fn files_are_written_again_when_memory_was_lost() {
     let stage = Stage::new();
     stage.keep("token", CANARY);
