@@ -86,13 +86,9 @@ fn judge_deletion(rules: &DeletionRules, subject: &Subject<'_>, court: &mut Cour
     }
 }
 
-pub(super) fn judge_secrets<'a>(
-    rules: &Secrets,
-    secrets: impl IntoIterator<Item = (&'a str, &'a str)>,
-    court: &mut Court<'_>,
-) {
+pub(super) fn judge_secrets(rules: &Secrets, secrets: &[(&str, &str)], court: &mut Court<'_>) {
     let Some(allow) = &rules.allow else { return };
-    for (name, field) in secrets {
+    for (name, field) in secrets.iter().copied() {
         if !allow.iter().any(|pattern| pattern.matches(name)) {
             let message = format!("the secret `{}` is not allowed", name.escape_debug());
             court.deny("secrets.allow", field, message, listed(allow));

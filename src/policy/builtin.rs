@@ -1,5 +1,9 @@
 //! The policy of git sources that nobody has configured another one for.
 
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::str::FromStr;
+
 use crate::model::policy::{
     Amounts, AppliesTo, EnvRules, LimitRules, Mounts, Policy, PolicyKind, PolicyMetadata, PolicySpec, Ports, Secrets,
     SecurityRules,
@@ -14,16 +18,12 @@ pub const DEFAULT_GIT: &str = "default-git";
 /// What a workspace of a git source may ask for: whoever may push to a repository need not be the administrator of this machine.
 ///
 /// `deploy/policy/default-git.yaml` is the same as a file, to begin one's own with.
-#[expect(clippy::expect_used, reason = "constants of the contract")]
 pub fn default_git() -> Policy {
-    let loopback = ["127.0.0.0/8", "::1"].map(|range| range.parse().expect("a range"));
+    let loopback = ["127.0.0.0/8", "::1"].map(constant);
     Policy {
         api_version: ApiVersion::V1,
         kind: PolicyKind::Policy,
-        metadata: PolicyMetadata {
-            name: DEFAULT_GIT.parse().expect("a name"),
-            annotations: std::collections::BTreeMap::default(),
-        },
+        metadata: PolicyMetadata { name: constant(DEFAULT_GIT), annotations: BTreeMap::new() },
         spec: PolicySpec {
             applies_to: AppliesTo { kinds: vec![SourceKind::Git], ..AppliesTo::default() },
             mounts: Mounts { allow: Some(Vec::new()), allow_source_directory: true, dangerous: Vec::new() },
@@ -43,4 +43,9 @@ pub fn default_git() -> Policy {
             ..PolicySpec::default()
         },
     }
+}
+
+#[expect(clippy::expect_used, reason = "constants of the contract")]
+fn constant<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse().expect(text)
 }

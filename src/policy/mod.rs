@@ -186,16 +186,11 @@ impl Policies {
     }
 
     /// Whether every policy that applies allows these secrets, each a name and the field that asks for it.
-    pub fn judge_secrets<'a>(
-        &self,
-        source: &SourceTrust,
-        workspace: &Workspace,
-        secrets: impl IntoIterator<Item = (&'a str, &'a str)> + Clone,
-    ) -> Verdict {
+    pub fn judge_secrets(&self, source: &SourceTrust, workspace: &Workspace, secrets: &[(&str, &str)]) -> Verdict {
         let mut found = Found::default();
         for policy in self.applying(source, &workspace.metadata.labels) {
             let mut court = Court { policy, found: &mut found };
-            access::judge_secrets(&policy.spec.secrets, secrets.clone(), &mut court);
+            access::judge_secrets(&policy.spec.secrets, secrets, &mut court);
         }
         found.verdict()
     }

@@ -25,7 +25,7 @@ const DANGEROUS: [&str; 11] = [
 /// What is dangerous on any machine, and what is on this one.
 pub(super) fn dangerous(own: Vec<PathBuf>) -> Vec<PathBuf> {
     let always = DANGEROUS.iter().map(PathBuf::from);
-    always.chain(own.iter().filter_map(|path| tidy(path))).collect()
+    always.chain(own.into_iter().filter_map(|path| tidy(&path))).collect()
 }
 
 /// A path of the host as it is written and as it is, with the source's own directory seen in the same way.

@@ -79,7 +79,7 @@ impl Given {
         let mut source =
             SourceTrust { name: "ws".to_owned(), kind: SourceKind::Directory, base: PathBuf::from("/srv/ws") };
         let (mut metadata, mut spec) = ("{name: box}".to_owned(), "{image: debian}".to_owned());
-        let (mut links, mut missing, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut led, mut missing, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         let mut defaults = Defaults::default();
         for line in lines {
             let (word, rest) = line.split_once(' ').ok_or_else(|| format!("not understood: {line}"))?;
@@ -99,7 +99,7 @@ impl Given {
                 "image" => spec = format!("{{image: '{rest}'}}"),
                 "link" => {
                     let (from, to) = rest.split_once(" -> ").ok_or("a link leads somewhere")?;
-                    links.push((PathBuf::from(from), PathBuf::from(to)));
+                    led.push((PathBuf::from(from), PathBuf::from(to)));
                 }
                 "missing" => missing.push(PathBuf::from(rest)),
                 "unreadable" => unreadable.push(PathBuf::from(rest)),
@@ -113,7 +113,7 @@ impl Given {
         let mut container = before.clone();
         policies.amend(&source, &workspace, &mut container);
         let paths = policies.host_paths(&source, &workspace, &container);
-        let disk = disk(&links, &paths, &missing);
+        let disk = disk(&led, &paths, &missing);
         for path in unreadable {
             disk.break_path(path, std::io::ErrorKind::PermissionDenied);
         }
@@ -136,7 +136,7 @@ impl Given {
         let mut text = String::new();
         let mut tell = |name: &str, before: Option<String>, after: Option<String>| {
             if before != after {
-                text += &format!("{name} {}\n", after.unwrap_or_default());
+                text.extend([name, " ", after.unwrap_or_default().as_str(), "\n"]);
             }
         };
         let shown = |value: Option<wharf::model::quantity::Memory>| value.map(|value| value.to_string());

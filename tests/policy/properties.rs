@@ -6,7 +6,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use wharf::disk::{resolve, simulated::Simulated};
-use wharf::model::policy::Policy;
+use wharf::engine::ContainerSpec;
+use wharf::model::policy::{Amounts, Policy};
+use wharf::model::quantity::{Cpu, Memory};
 use wharf::model::source::SourceKind;
 use wharf::policy::{Counted, Defaults, Policies, SourceTrust, Subject, Verdict};
 
@@ -89,6 +91,23 @@ fn sources() -> impl Strategy<Value = SourceTrust> {
     })
 }
 
+/// Processor time, memory, processes and shared memory, each as a number.
+fn amounts(container: &ContainerSpec) -> [Option<u64>; 4] {
+    let limits = container.limits;
+    let bytes = |memory: Option<Memory>| memory.map(Memory::bytes);
+    [limits.cpu.map(Cpu::nanos), bytes(limits.memory), limits.pids.map(u64::from), bytes(container.shm_size)]
+}
+
+/// Whether what was amended, where nothing was asked for, is within what is allowed at most.
+fn fits(asked: &ContainerSpec, amended: &ContainerSpec, max: Amounts) -> bool {
+    let bytes = |memory: Option<Memory>| memory.map(Memory::bytes);
+    let most = [max.cpu.map(Cpu::nanos), bytes(max.memory), max.pids.map(u64::from), bytes(max.shm_size)];
+    let each = amounts(asked).into_iter().zip(amounts(amended)).zip(most);
+    each.into_iter().all(|((asked, amended), most)| {
+        most.is_none_or(|most| asked.is_some() || amended.is_some_and(|amended| amended <= most))
+    })
+}
+
 /// What these policies say of a workspace, and whether what is amended is within what they allow at most.
 fn judge(configured: &[(String, Policy)], source: &SourceTrust, metadata: &str, spec: &str) -> (Verdict, bool) {
     let policies = Policies::new(configured.to_vec(), Defaults::default()).expect("different names");
@@ -104,25 +123,8 @@ fn judge(configured: &[(String, Policy)], source: &SourceTrust, metadata: &str, 
     let resolved = resolve(&disk, policies.host_paths(source, &workspace, &container));
     let subject = Subject { source, workspace: &workspace, container: &container, resolved: &resolved };
     let names: Vec<&str> = policies.names(source, &workspace.metadata.labels).collect();
-    let within = configured.iter().filter(|(name, _)| names.contains(&name.as_str())).all(|(_, policy)| {
-        let max = policy.spec.limits.max;
-        let (limits, asked) = (container.limits, &asked);
-        let fits = |own: Option<u64>, asked: Option<u64>, max: Option<u64>| {
-            max.is_none_or(|max| asked.is_some() || own.is_some_and(|own| own <= max))
-        };
-        fits(limits.cpu.map(|it| it.nanos()), asked.limits.cpu.map(|it| it.nanos()), max.cpu.map(|it| it.nanos()))
-            && fits(
-                limits.memory.map(|it| it.bytes()),
-                asked.limits.memory.map(|it| it.bytes()),
-                max.memory.map(|it| it.bytes()),
-            )
-            && fits(limits.pids.map(Into::into), asked.limits.pids.map(Into::into), max.pids.map(Into::into))
-            && fits(
-                container.shm_size.map(|it| it.bytes()),
-                asked.shm_size.map(|it| it.bytes()),
-                max.shm_size.map(|it| it.bytes()),
-            )
-    });
+    let applying = configured.iter().filter(|(name, _)| names.contains(&name.as_str()));
+    let within = applying.into_iter().all(|(_, policy)| fits(&asked, &container, policy.spec.limits.max));
     (policies.judge(&subject), within)
 }
 

@@ -128,7 +128,7 @@ fn secrets_are_allowed_by_their_names() {
     let said = |lines: &[&str]| {
         let given = given(lines);
         let secrets = [("web-token", "spec.env[0].valueFrom.secretRef"), ("db", "spec.volumes[1].secret")];
-        Shown(given.policies.judge_secrets(&given.source, &given.workspace, secrets)).to_string()
+        Shown(given.policies.judge_secrets(&given.source, &given.workspace, &secrets)).to_string()
     };
     assert_eq!(said(&[]), "admitted\n");
     assert_eq!(said(&["policy p {secrets: {allow: [web-*, db]}}"]), "admitted\n");
@@ -164,7 +164,7 @@ fn judging_costs_microseconds() {
         .collect();
     times.sort_unstable();
     let median = times[100];
-    // Without optimisation it takes ten times as long.
+    // Without optimisation, and beside other tests, it takes longer.
     let limit = if cfg!(debug_assertions) { 500 } else { 50 };
     assert!(median.as_micros() < limit, "{median:?}");
 }

@@ -147,10 +147,9 @@ impl Case {
         };
         let said = denials.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ");
         match (self.expect, denials.is_empty(), &self.rule) {
-            (Expected::Admitted, true, _) => None,
+            (Expected::Admitted, true, _) | (Expected::Denied, false, None) => None,
             (Expected::Admitted, false, _) => Some(format!("it is denied\n  {said}")),
             (Expected::Denied, true, _) => Some("it is admitted".to_owned()),
-            (Expected::Denied, false, None) => None,
             (Expected::Denied, false, Some(rule)) if denials.iter().any(|denial| denial.rule == rule) => None,
             (Expected::Denied, false, Some(rule)) => Some(format!("it is denied, but not by {rule}\n  {said}")),
         }
