@@ -172,6 +172,8 @@ impl Policies {
     /// Whether every policy that applies admits a container.
     pub fn judge(&self, subject: &Subject<'_>) -> Verdict {
         let mut found = Found::default();
+        let uses = subject.workspace.spec.secrets();
+        let named: Vec<(&str, &str)> = uses.iter().map(|it| (it.name.as_str(), it.field.as_str())).collect();
         for policy in self.applying(subject.source, &subject.workspace.metadata.labels) {
             let mut court = Court { policy, found: &mut found };
             let rules = &policy.spec;
@@ -181,16 +183,7 @@ impl Policies {
             security::judge(&rules.security, subject, &mut court);
             access::judge(rules, subject, &mut court);
             limits::judge(&rules.limits, subject, &mut court);
-        }
-        found.verdict()
-    }
-
-    /// Whether every policy that applies allows these secrets, each a name and the field that asks for it.
-    pub fn judge_secrets(&self, source: &SourceTrust, workspace: &Workspace, secrets: &[(&str, &str)]) -> Verdict {
-        let mut found = Found::default();
-        for policy in self.applying(source, &workspace.metadata.labels) {
-            let mut court = Court { policy, found: &mut found };
-            access::judge_secrets(&policy.spec.secrets, secrets, &mut court);
+            access::judge_secrets(&rules.secrets, &named, &mut court);
         }
         found.verdict()
     }

@@ -10,7 +10,8 @@ use crate::model::source::SourceKind;
 /// A place that manifests come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// What it is called: paths of its manifests begin with it. `None` for the only one, whose paths are its own.
+    /// What it is called. Where there are several, paths of manifests begin with the name of their place. `None`: it is the only one,
+    /// and nobody named it.
     pub name: Option<Name>,
     /// What it is.
     pub kind: SourceKind,
@@ -48,16 +49,18 @@ impl Places {
 
     /// Which place a manifest is from, by its path: its precedence (0 goes first), and itself. `None`: it is from none of them.
     pub fn of(&self, manifest: &str) -> Option<(usize, &Place)> {
+        if let [only] = self.0.as_slice() {
+            return Some((0, only));
+        }
         let first = manifest.split_once('/').map(|(first, _)| first);
-        let is_from = |place: &Place| place.name.as_ref().is_none_or(|name| Some(name.as_str()) == first);
-        self.0.iter().enumerate().find(|(_, place)| is_from(place))
+        self.0.iter().enumerate().find(|(_, place)| first.is_some() && place.name.as_ref().map(Name::as_str) == first)
     }
 
     /// A manifest's path within its place.
     pub fn within<'a>(&self, manifest: &'a str) -> &'a str {
-        match self.of(manifest) {
-            Some((_, Place { name: Some(_), .. })) => manifest.split_once('/').map_or(manifest, |(_, rest)| rest),
-            _ => manifest,
+        match (self.0.as_slice(), manifest.split_once('/')) {
+            ([_], _) | (_, None) => manifest,
+            (_, Some((_, rest))) => rest,
         }
     }
 
@@ -81,7 +84,7 @@ impl Combined {
         if let Some((_, part)) = self.parts.get_mut(which) {
             *part = Some(reading);
         }
-        if let [(None, only)] = self.parts.as_slice() {
+        if let [(_, only)] = self.parts.as_slice() {
             return only.clone();
         }
         let mut snapshot = Snapshot::default();

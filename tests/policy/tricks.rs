@@ -126,9 +126,10 @@ fn workspaces_are_counted_in_their_order() {
 #[test]
 fn secrets_are_allowed_by_their_names() {
     let said = |lines: &[&str]| {
-        let given = given(lines);
-        let secrets = [("web-token", "spec.env[0].valueFrom.secretRef"), ("db", "spec.volumes[1].secret")];
-        Shown(given.policies.judge_secrets(&given.source, &given.workspace, &secrets)).to_string()
+        let spec = "spec {env: [{name: A, valueFrom: {secretRef: {name: web-token}}}], \
+             volumes: [{tmpfs: {}, mountPath: /a}, {secret: {name: db}, mountPath: /b}]}";
+        let given = given(&[lines, &[spec]].concat());
+        given.judged().to_string()
     };
     assert_eq!(said(&[]), "admitted\n");
     assert_eq!(said(&["policy p {secrets: {allow: [web-*, db]}}"]), "admitted\n");

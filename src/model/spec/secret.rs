@@ -175,4 +175,20 @@ mod tests {
             assert_eq!(bad.parse::<SecretKey>(), Err(InvalidSecret::Key), "{bad}");
         }
     }
+
+    #[test]
+    fn every_place_that_names_a_secret_is_told() {
+        let spec: WorkspaceSpec = serde_json::from_str(
+            r#"{"image": "x",
+                "env": [{"name": "A", "value": "a"}, {"name": "B", "valueFrom": {"file": "b"}},
+                        {"name": "C", "valueFrom": {"secretRef": {"name": "db", "key": "password"}}}],
+                "volumes": [{"tmpfs": {}, "mountPath": "/t"}, {"secret": {"name": "tls"}, "mountPath": "/s"}]}"#,
+        )
+        .expect("a spec");
+        let shown = |it: SecretUse| format!("{} {:?} {}", it.name, it.key.map(|key| key.to_string()), it.field);
+        assert_eq!(
+            spec.secrets().into_iter().map(shown).collect::<Vec<_>>(),
+            ["db Some(\"password\") spec.env[2].valueFrom.secretRef", "tls None spec.volumes[1].secret"]
+        );
+    }
 }
