@@ -27,6 +27,7 @@ use crate::model::configuration::{ConfigurationSpec, ControllerConfiguration, Li
 use crate::model::period::Period;
 use crate::model::{Instance, Name};
 use crate::plan::guard::MaxDeletes;
+use crate::secrets;
 use origin::Place;
 
 /// Everything that a controller is told. Paths are absolute.
@@ -62,8 +63,8 @@ pub struct Configured {
     pub listen: Option<(SocketAddr, PathBuf)>,
     /// The file that says to whom events are brought.
     pub webhooks: Option<PathBuf>,
-    /// Where the secrets are that manifests may name.
-    pub secrets_dir: Option<PathBuf>,
+    /// Where secrets are, and where they are put.
+    pub secrets: secrets::Options,
     /// Files with policies, or directories of such.
     pub policies: Vec<PathBuf>,
 }
@@ -119,7 +120,7 @@ pub fn settings(args: &ControllerArgs, behaviour: &Behaviour) -> Result<Configur
         option.or(file.map(Period::duration)).unwrap_or(usual)
     };
     let listen = behaviour.listen.zip(given(&behaviour.token_file)?);
-    let configured = Configured {
+    let mut configured = Configured {
         state_dir: given(&args.state_dir)?.or(spec.state_dir).unwrap_or_default(),
         status_dir: given(&args.status_dir)?.or(spec.status_dir),
         instance: instance_of(args.instance.as_ref().or(spec.instance.as_ref()), &sources, file.as_deref())?,
@@ -134,12 +135,15 @@ pub fn settings(args: &ControllerArgs, behaviour: &Behaviour) -> Result<Configur
         retention: behaviour::merged(behaviour.retention.as_ref(), &spec.retention),
         listen: listen.or(spec.listen.map(|ListenSpec { address, token_file }| (address, token_file))),
         webhooks: given(&behaviour.webhooks)?.or(spec.webhooks_file),
-        secrets_dir: spec.secrets_dir,
+        secrets: secrets::Options::default(),
         policies: spec.policies,
         sources,
     };
+    let kept: Vec<&Path> = configured.directories().chain([configured.state_dir.as_path()]).collect();
+    configured.secrets = args.secrets.options(&kept, spec.secrets_dir)?;
     let is_git = |source: &ConfiguredSource| matches!(source.place, SourcePlace::Git(_));
-    if configured.status_dir.is_none() && configured.sources.iter().any(is_git) {
+    let is_beside = configured.sources.len() == 1 && !configured.sources.iter().any(is_git);
+    if configured.status_dir.is_none() && !is_beside {
         return Err(ConfigurationError::NoStatusDirectory.into());
     }
     Ok(configured)
@@ -148,8 +152,8 @@ pub fn settings(args: &ControllerArgs, behaviour: &Behaviour) -> Result<Configur
 /// How often use is measured where nobody says it.
 const MONITOR_INTERVAL: Period = Period::from_secs(10);
 
-/// Which sources a controller can be run on. It is the one place that knows: one directory, for now.
-pub fn sources(configured: &Configured) -> Result<&Path, CliError> {
+/// The directory of a command that looks at manifests by itself: the only source.
+pub fn directory(configured: &Configured) -> Result<&Path, CliError> {
     match configured.sources.as_slice() {
         [ConfiguredSource { place: SourcePlace::Directory(path), .. }] if path.is_dir() => Ok(path),
         [ConfiguredSource { place: SourcePlace::Directory(path), .. }] => {
@@ -314,8 +318,7 @@ spec:
         path: lab/
         https: {tokenFile: ../token, caFile: /ca.pem}
         verify: {keyringFile: keys}
-        webhook: {provider: gitea, secretFile: hook}
-        statusBranch: wharf-status
+        webhook: {secretFile: hook}
 ";
 
     fn run(arguments: &[&str]) -> Result<Configured, CliError> {
@@ -345,7 +348,7 @@ spec:
         assert_eq!((found.monitor_interval, found.concurrency), (Duration::ZERO, 8));
         assert_eq!((found.retention.raw, found.retention.hour), (Duration::from_secs(7200), Retention::default().hour));
         assert_eq!(found.listen, Some(("127.0.0.1:7777".parse().expect("valid"), here("token"))));
-        assert_eq!((found.webhooks, found.secrets_dir), (Some(here("webhooks.yaml")), Some(here("secrets"))));
+        assert_eq!((found.webhooks, found.secrets.dir), (Some(here("webhooks.yaml")), Some(here("secrets"))));
         assert_eq!(found.policies, [here("policies"), "/etc/policy.yaml".into()]);
         let [platform, teams] = found.sources.as_slice() else { panic!("two sources") };
         assert_eq!(platform.place, SourcePlace::Directory(here("platform")));
@@ -364,8 +367,7 @@ spec:
                 ca_file: Some("/ca.pem".into()),
             },
             verify: Some(Signers::Pgp(here("keys"))),
-            webhook: Some((crate::model::configuration::WebhookProvider::Gitea, here("hook"))),
-            status_branch: Some("wharf-status".parse().expect("valid")),
+            webhook: Some(here("hook")),
         };
         assert_eq!(**git, expected);
     }
@@ -404,7 +406,7 @@ spec:
         assert_eq!(git.verify, Some(Signers::Ssh("/a".into())));
         assert!(found.instance.as_str().starts_with("teams-git-"), "{}", found.instance);
         assert!(matches!(run(&arguments[..2]), Err(CliError::Configuration(ConfigurationError::NoStatusDirectory))));
-        assert!(matches!(sources(&found), Err(CliError::Configuration(ConfigurationError::Sources))));
+        assert!(matches!(directory(&found), Err(CliError::Configuration(ConfigurationError::Sources))));
     }
 
     #[test]
@@ -420,6 +422,6 @@ spec:
         let by_file = run(&["--config", &file]).expect("settings");
         let by_directory = run(&[&*place.path().join("platform").to_string_lossy()]).expect("settings");
         assert_eq!(by_file.instance, by_directory.instance);
-        assert_eq!(sources(&by_file).expect("one directory"), place.path().join("platform"));
+        assert_eq!(directory(&by_file).expect("one directory"), place.path().join("platform"));
     }
 }

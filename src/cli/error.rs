@@ -16,6 +16,7 @@ use crate::engine::{EngineError, ObjectKind};
 use crate::manifest::ExplainError;
 use crate::model::{Instance, labels};
 use crate::source::RemoveDocumentError;
+use crate::source::git::OpenError;
 use crate::status_file::StatusFileError;
 use crate::store::StoreError;
 use crate::webhook::WebhookError;
@@ -57,6 +58,9 @@ pub enum CliError {
         /// The path that was asked for.
         path: PathBuf,
     },
+    /// The copy of a repository cannot be used.
+    #[error(transparent)]
+    Repository(#[from] OpenError),
     /// The configuration, or what the command line says instead of it, is of no use.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
@@ -275,6 +279,7 @@ impl CliError {
             | Self::Daemon(_)
             | Self::Token(_)
             | Self::Policies(_)
+            | Self::Repository(_)
             | Self::Webhooks(_) => return None,
             Self::Configuration(error) => return error.help(),
             Self::Api(error) => about_controller(error),

@@ -58,6 +58,7 @@ struct RowStep {
 /// Prints one line a step, or says that there is nothing to do.
 pub fn run(args: &PlanArgs, printer: &mut Printer) -> Result<ExitCode, CliError> {
     let configured = config::settings(&args.controller, &Behaviour::default())?;
+    config::directory(&configured)?;
     let options = configured.options()?;
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::Runtime)?;
     let mut preview = match args.controller.engine {

@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::accounts;
-use super::config::{self, Behaviour, Configured};
+use super::config::{self, Behaviour, Configured, SourcePlace};
 use super::controller::{ControllerArgs, EngineKind, excluded, period};
 use super::crash_points;
 use super::error::CliError;
@@ -19,10 +19,13 @@ use super::printer::Printer;
 use crate::api::Token;
 use crate::audit::Audit;
 use crate::controller::{Ending, Options};
-use crate::daemon::{self, Parts, Settings};
+use crate::daemon::{self, Followed, Parts, Settings};
 use crate::disk::Host;
 use crate::engine::Engine;
+use crate::model::Name;
+use crate::model::source::ONLY;
 use crate::monitor::{self, Roots};
+use crate::source::git::GitSource;
 use crate::source::{self, Source};
 use crate::status_file::StatusFiles;
 use crate::store::{Lock, Medium, Outcome, Store, remember_instance};
@@ -56,6 +59,11 @@ pub struct RunArgs {
 /// Runs the controller until it is told to end.
 pub fn run(args: &RunArgs, printer: &mut Printer) -> Result<ExitCode, CliError> {
     let configured = config::settings(&args.controller, &args.behaviour)?;
+    if let [only] = configured.sources.as_slice()
+        && let SourcePlace::Directory(_) = only.place
+    {
+        config::directory(&configured)?;
+    }
     let mut options = configured.options()?;
     options.once = args.once;
     options.once_timeout = args.once_timeout;
@@ -64,11 +72,12 @@ pub fn run(args: &RunArgs, printer: &mut Printer) -> Result<ExitCode, CliError> 
         EngineKind::Docker => {
             let engine = configured.docker()?;
             let settings = settings(&configured, engine.is_local())?;
-            runtime.block_on(control(engine, options, settings, args, printer))
+            runtime.block_on(control(engine, options, settings, &configured, args, printer))
         }
         EngineKind::Simulated => {
             let settings = settings(&configured, false)?;
-            runtime.block_on(async { control(ControllerArgs::simulated(), options, settings, args, printer).await })
+            let engine = ControllerArgs::simulated;
+            runtime.block_on(async { control(engine(), options, settings, &configured, args, printer).await })
         }
     };
     // A scan of a source that hangs must not keep the process.
@@ -84,8 +93,15 @@ fn settings(configured: &Configured, local: bool) -> Result<Settings, CliError> 
     let roots = local.then(Roots::default);
     let monitor = (!interval.is_zero()).then(|| monitor::Options { interval, roots, ..monitor::Options::default() });
     let webhooks = configured.webhooks.as_deref().map(webhook::read).transpose()?.unwrap_or_default();
-    // A directory has no forge that would notify of it.
-    let hooks = BTreeMap::new();
+    let mut hooks = BTreeMap::new();
+    for source in &configured.sources {
+        if let SourcePlace::Git(git) = &source.place
+            && let Some(hook) = git.hook()?
+        {
+            let name = source.name.as_ref().map_or_else(|| ONLY.to_owned(), ToString::to_string);
+            hooks.insert(name, hook);
+        }
+    }
     Ok(Settings { socket: true, listen, monitor, retention: configured.retention, webhooks, hooks })
 }
 
@@ -93,12 +109,14 @@ async fn control<E: Engine>(
     engine: E,
     mut options: Options,
     settings: Settings,
+    configured: &Configured,
     args: &RunArgs,
     printer: &mut Printer,
 ) -> Result<ExitCode, CliError> {
     let engine = crash_points::engine(engine);
     options.disk = crash_points::disk(options.disk);
-    let what = format!("wharf run {} (instance {})", options.source.display(), options.scope.instance);
+    let whence = whence(configured);
+    let what = format!("wharf run {whence} (instance {})", options.scope.instance);
     let lock = Lock::acquire(&options.state_dir, &what)?;
     options.audit_log = audit_log(args, &options.state_dir)?;
     remember_instance(&Host, &options.state_dir, &options.scope.instance)?;
@@ -108,14 +126,40 @@ async fn control<E: Engine>(
     drop(lock);
     let shutdown = CancellationToken::new();
     end_on_signals(shutdown.clone())?;
-    let source_options = source::Options { poll: options.poll, ..source::Options::default() };
-    let disk = Arc::clone(&options.disk);
-    let source = Source::on(Arc::clone(&disk), &options.source, excluded(&options), source_options);
-    let status_files = StatusFiles::on(disk, &options.source, options.status_dir.as_deref());
-    tracing::info!(source = %options.source.display(), instance = %options.scope.instance, "controller started");
-    let parts = Parts { engine, store, history, source, status_files };
+    let sources = followed(configured, &options).await?;
+    let status_files = StatusFiles::on(Arc::clone(&options.disk), &options.source, options.status_dir.as_deref());
+    tracing::info!(source = %whence, instance = %options.scope.instance, "controller started");
+    let parts = Parts { engine, store, history, sources, status_files };
     let ending = daemon::run(parts, settings, options, shutdown).await?;
     Ok(exit_code(ending))
+}
+
+/// Where manifests come from, in a line.
+fn whence(configured: &Configured) -> String {
+    let shown = configured.sources.iter().map(|source| match &source.place {
+        SourcePlace::Directory(path) => path.display().to_string(),
+        SourcePlace::Git(git) => git.url.to_string(),
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+/// Opens the sources. No remote is asked yet.
+async fn followed(configured: &Configured, options: &Options) -> Result<Vec<Followed>, CliError> {
+    let mut followed = Vec::new();
+    for source in &configured.sources {
+        followed.push(match &source.place {
+            SourcePlace::Directory(path) => {
+                let source_options = source::Options { poll: options.poll, ..source::Options::default() };
+                Followed::Directory(Source::on(Arc::clone(&options.disk), path, excluded(options), source_options))
+            }
+            SourcePlace::Git(git) => {
+                let name = source.name.as_ref().map_or(ONLY, Name::as_str);
+                let state = options.state_dir.join("sources").join(name);
+                Followed::Git(GitSource::open(git.options(source.name.as_ref(), state)?).await?)
+            }
+        });
+    }
+    Ok(followed)
 }
 
 /// Where deeds are accounted for.

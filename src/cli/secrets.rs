@@ -29,19 +29,20 @@ pub struct SecretArgs {
 }
 
 impl SecretArgs {
-    /// The options of the controller, with absolute paths. `kept`: the source and the state directory, which hold no secrets.
-    pub fn options(&self, kept: [&Path; 2]) -> Result<Options, CliError> {
+    /// The options of the controller, with absolute paths. `kept`: the sources and the state directory, which hold no secrets; `dir`: where secrets
+    /// are by the configuration.
+    pub fn options(&self, kept: &[&Path], dir: Option<PathBuf>) -> Result<Options, CliError> {
         let default = Options::default();
         // A service manager may give several, joined by colons.
         let given = std::env::var("RUNTIME_DIRECTORY").ok();
         let given = given.as_deref().and_then(|list| list.split(':').find(|path| !path.is_empty()));
         let runtime_dir = self.runtime_dir.as_deref().or(given.map(Path::new)).unwrap_or(&default.runtime_dir);
         let runtime_dir = absolute(runtime_dir)?;
-        if let Some(inside) = kept.into_iter().find(|kept| runtime_dir.starts_with(kept)) {
-            return Err(CliError::RuntimeDirectory { path: runtime_dir, inside: inside.to_owned() });
+        if let Some(inside) = kept.iter().find(|kept| runtime_dir.starts_with(kept)) {
+            return Err(CliError::RuntimeDirectory { path: runtime_dir, inside: (*inside).to_owned() });
         }
         Ok(Options {
-            dir: self.secrets_dir.as_deref().map(absolute).transpose()?,
+            dir: self.secrets_dir.as_deref().map(absolute).transpose()?.or(dir),
             age_identity: self.age_identity.as_deref().map(absolute).transpose()?,
             runtime_dir,
             allow_disk: self.runtime_on_disk,

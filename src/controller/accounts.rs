@@ -11,7 +11,7 @@ use crate::audit::{Begun, Deed, Outcome, What};
 use crate::engine::Engine;
 use crate::model::Name;
 use crate::model::event::{EventReason, Occurrence};
-use crate::model::source::{SourceError, SourceOutcome, SourceStatus};
+use crate::model::source::{SourceOutcome, SourceStatus};
 use crate::plan::Step;
 
 /// An action that is about to begin.
@@ -84,31 +84,38 @@ impl<E: Engine> Core<E> {
     /// Tells what came of each source's manifests.
     pub(super) fn tell_sources(&self, intake: &Intake) {
         let sources = self.options.tracker.sources();
+        let lost = self.snapshot.as_ref().map(|snapshot| &snapshot.lost);
         let names: Vec<String> = sources.list().into_iter().map(|status| status.name).collect();
         for name in &names {
+            let why = lost.and_then(|lost| lost.iter().find(|(source, _)| source.as_str() == name)).map(|(_, why)| why);
+            if let Some(why) = why {
+                self.tell_source(name, |status| refuse(status, why));
+                continue;
+            }
             let is_of_it = |path: &str| names.len() == 1 || path.split('/').next() == Some(name.as_str());
             let verdict = Verdict::of(intake, is_of_it);
-            if let Some(status) = sources.update(name, |status| verdict.write(status)) {
-                self.options.audit_log.tell(of_source(status));
-            }
+            self.tell_source(name, |status| verdict.write(status));
         }
     }
 
     /// Tells that no source can be read. What was in force stays so.
     pub(super) fn tell_sources_lost(&self, why: &str) {
-        let sources = self.options.tracker.sources();
-        let error = SourceError { message: why.to_owned(), since: self.now().wall.into() };
-        for SourceStatus { name, .. } in sources.list() {
-            let changed = sources.update(&name, |status| {
-                status.outcome = SourceOutcome::Refused;
-                why.clone_into(&mut status.message);
-                status.last_error = Some(error.clone());
-            });
-            if let Some(status) = changed {
-                self.options.audit_log.tell(of_source(status));
-            }
+        for SourceStatus { name, .. } in self.options.tracker.sources().list() {
+            self.tell_source(&name, |status| refuse(status, why));
         }
     }
+
+    fn tell_source(&self, name: &str, change: impl FnOnce(&mut SourceStatus)) {
+        if let Some(status) = self.options.tracker.sources().update(name, change) {
+            self.options.audit_log.tell(of_source(status));
+        }
+    }
+}
+
+/// A source that cannot be read; what it declared stays in force.
+fn refuse(status: &mut SourceStatus, why: &str) {
+    status.outcome = SourceOutcome::Refused;
+    why.clone_into(&mut status.message);
 }
 
 fn of_source(status: SourceStatus) -> Deed {

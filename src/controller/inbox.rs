@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::Input;
 use crate::disk::{Disk, offload};
 use crate::engine::{Change, ContainerSummary, Engine, EngineError, EngineEvent};
-use crate::model::source::ONLY;
+use crate::model::source::{ONLY, SourceError, SourceStatus};
 use crate::model::time::Time;
 use crate::model::{Instance, Name};
 use crate::source::{Combined, Places, Reading, Source};
@@ -138,14 +138,26 @@ pub async fn follow_directory(mut source: Source, which: usize, readings: Readin
             () = readings.sources().asked(readings.name(which)) => {}
         }
         let reading: Reading = source.scan().await;
-        if let Reading::Complete(_) = reading {
-            let now = Timestamp::try_from(disk.now()).ok().map(Time::from);
-            readings.sources().update(readings.name(which), |status| status.last_sync = now.or(status.last_sync));
-        }
+        let now = Timestamp::try_from(disk.now()).ok().map(Time::from);
+        readings.sources().update(readings.name(which), |status| note_reading(status, &reading, now));
         if last.as_ref() != Some(&reading) {
             last = Some(reading.clone());
             readings.take(which, reading);
         }
+    }
+}
+
+/// What a reading says of its source.
+fn note_reading(status: &mut SourceStatus, reading: &Reading, now: Option<Time>) {
+    match reading {
+        Reading::Complete(_) => {
+            status.last_sync = now.or(status.last_sync);
+            status.last_error = None;
+        }
+        Reading::Lost(why) if status.last_error.as_ref().is_none_or(|error| error.message != *why) => {
+            status.last_error = now.map(|since| SourceError { message: why.clone(), since });
+        }
+        Reading::Lost(_) => {}
     }
 }
 

@@ -39,7 +39,6 @@ impl Verdict {
         let Self { outcome, message, workspaces, refused } = self;
         (status.outcome, status.message) = (outcome, message);
         (status.workspaces, status.refused) = (workspaces, refused);
-        status.last_error = None;
     }
 }
 

@@ -13,11 +13,13 @@ mod alive;
 mod control;
 mod history;
 mod office;
+mod repository;
 mod sources;
 mod stage;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,16 +34,18 @@ use crate::controller::{
 };
 use crate::engine::Engine;
 use crate::metrics::{Metrics, Retention};
-use crate::model::source::{ONLY, SourceKind, SourceStatus};
+use crate::model::source::{SourceKind, SourceStatus};
 use crate::monitor::{self, Monitor};
 use crate::push::Hook;
 use crate::source::Source;
+use crate::source::git::GitSource;
 use crate::status_file::StatusFiles;
 use crate::store::{Store, StoreError};
 use crate::supervisor::Supervisor;
 use crate::webhook::{Outgoing, Policy, Webhook, WebhookError};
 
 use office::Office;
+use repository::follow_repository;
 
 /// What a daemon is made of; it owns all of it.
 #[derive(Debug)]
@@ -52,10 +56,36 @@ pub struct Parts<E> {
     pub store: Store,
     /// Where the history of resource use goes; `None`: what is measured is not kept.
     pub history: Option<Store>,
-    /// Where manifests come from.
-    pub source: Source,
+    /// Where manifests come from, in the order of [`Options::places`].
+    pub sources: Vec<Followed>,
     /// Where statuses go.
     pub status_files: StatusFiles,
+}
+
+/// A place that manifests come from.
+#[derive(Debug)]
+pub enum Followed {
+    /// A directory of this machine.
+    Directory(Source),
+    /// A git repository.
+    Git(GitSource),
+}
+
+impl Followed {
+    fn status(&self, name: &str, base: &Path) -> SourceStatus {
+        match self {
+            Self::Directory(_) => SourceStatus::new(name, SourceKind::Directory, base.display().to_string()),
+            Self::Git(source) => {
+                let options = source.options();
+                let subpath = options.subpath.clone();
+                SourceStatus {
+                    reference: Some(options.reference.to_string()),
+                    path: Some(subpath).filter(|path| !path.is_empty()),
+                    ..SourceStatus::new(name, SourceKind::Git, options.url.to_string())
+                }
+            }
+        }
+    }
 }
 
 /// How a daemon is to be reached, and what it measures.
@@ -104,7 +134,7 @@ pub async fn run<E: Engine>(
     options: Options,
     shutdown: CancellationToken,
 ) -> Result<Ending, DaemonError> {
-    let Parts { engine, store, history, source, status_files } = parts;
+    let Parts { engine, store, history, sources: followed, status_files } = parts;
     let engine = Arc::new(engine);
     let server = Server::bind(Listeners {
         socket: settings.socket.then(|| options.state_dir.join("wharf.sock")),
@@ -134,12 +164,17 @@ pub async fn run<E: Engine>(
         Batches::take_up(store.clone(), Arc::clone(&office) as Arc<dyn crate::batch::Desk>, shutdown.clone())?;
     let batches = office.batches.get_or_init(|| batches).clone();
 
-    let sources = options.tracker.sources().clone();
-    sources.set(SourceStatus::new(ONLY, SourceKind::Directory, options.source.display().to_string()));
     let audit_log = options.audit_log.clone();
     let mut tasks = JoinSet::new();
-    let readings = Readings::new(&options.places, sources, inputs.clone());
-    tasks.spawn(follow_directory(source, 0, readings, shutdown.clone()));
+    let readings = Readings::new(&options.places, options.tracker.sources().clone(), inputs.clone());
+    for (which, (source, place)) in followed.into_iter().zip(options.places.iter()).enumerate() {
+        readings.sources().set(source.status(readings.name(which), &place.base));
+        let (readings, shutdown) = (readings.clone(), shutdown.clone());
+        match source {
+            Followed::Directory(source) => tasks.spawn(follow_directory(source, which, readings, shutdown)),
+            Followed::Git(source) => tasks.spawn(follow_repository(source, which, readings, shutdown)),
+        };
+    }
     let (disk, state_dir) = (Arc::clone(&options.disk), options.state_dir.clone());
     tasks.spawn(follow_confirmations(disk, state_dir, options.poll, inputs, shutdown.clone()));
     let control = Arc::clone(&office) as Arc<dyn crate::api::Control>;

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use repository::{CommitId, InvalidRepository, ReferenceName, RepositoryPath, RepositoryUrl};
-pub use sources::{DirectorySource, GitHttps, GitSource, GitSsh, GitVerify, GitWebhook, SourceSpec, WebhookProvider};
+pub use sources::{DirectorySource, GitHttps, GitSource, GitSsh, GitVerify, GitWebhook, SourceSpec};
 
 use super::name::{Instance, Name};
 use super::period::Period;

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::disk::SecretFileError;
 use crate::manifest::Diagnostic;
 use crate::model::configuration::InvalidRepository;
+use crate::source::git::{InvalidAddress, InvalidGitOptions};
 
 /// Why a configuration, or what the command line says instead of it, is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -22,12 +24,21 @@ pub enum ConfigurationError {
     /// Nothing says where the manifests are.
     #[error("nothing says where the manifests are")]
     NoSource,
-    /// Sources that a controller cannot be run on.
-    #[error("a controller runs on one directory, and the sources are others or several")]
+    /// Sources that a command cannot look at by itself.
+    #[error("this command looks at one directory by itself, and the sources are others or several")]
     Sources,
-    /// A repository without a place for status files.
-    #[error("a git repository is a source, and nothing says where the status files go")]
+    /// Sources without a place for status files.
+    #[error("a git repository is a source, or there are several sources, and nothing says where the status files go")]
     NoStatusDirectory,
+    /// The address of a repository is not one.
+    #[error(transparent)]
+    Address(#[from] InvalidAddress),
+    /// A repository cannot be followed as it is told.
+    #[error(transparent)]
+    Git(#[from] InvalidGitOptions),
+    /// The secret of a forge's messages cannot be used.
+    #[error(transparent)]
+    HookSecret(SecretFileError),
     /// The address of a repository is not one, or holds a secret.
     #[error("`--git`: {0}")]
     Repository(InvalidRepository),
@@ -42,14 +53,15 @@ impl ConfigurationError {
     /// The next step, where the text does not say it itself.
     pub fn help(&self) -> Option<String> {
         let help = match self {
-            Self::Invalid(_) | Self::Repository(_) => return None,
+            Self::Invalid(_) | Self::Repository(_) | Self::Address(_) | Self::Git(_) => return None,
+            Self::HookSecret(error) => return Some(error.help()),
             Self::Read { .. } => {
                 "check that it exists and that you may read it, or name another with `--config FILE` or WHARF_CONFIG"
             }
             Self::NoSource => {
                 "name a directory (`wharf run DIR`), a repository (`--git URL`) or a configuration (`--config FILE`)"
             }
-            Self::Sources => "name one directory with `wharf run DIR`",
+            Self::Sources => "name one directory, or ask the running controller: `wharf get`, `wharf describe NAME`",
             Self::NoStatusDirectory => {
                 "name a directory with `--status-dir DIR`: nothing is ever written into a checkout"
             }

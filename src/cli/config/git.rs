@@ -8,12 +8,15 @@ use clap::Args;
 use super::{ConfigurationError, absolute};
 use crate::cli::controller::positive;
 use crate::cli::error::CliError;
+use crate::disk::read_secret;
+use crate::model::Name;
 use crate::model::configuration::{
     CommitId, GitHttps, GitSource, GitSsh, GitVerify, GitWebhook, ReferenceName, RepositoryPath, RepositoryUrl,
-    WebhookProvider,
 };
 use crate::model::period::Period;
 use crate::model::quantity::Memory;
+use crate::push::Hook;
+use crate::source::git::{self, GitOptions};
 
 /// The options that name a git repository as the source.
 #[derive(Clone, Debug, Default, Args)]
@@ -83,17 +86,9 @@ pub struct GitArgs {
     #[arg(long, value_name = "FILE", requires = "git")]
     pub keyring: Option<PathBuf>,
 
-    /// Whose form the messages have that say that there are news: github, gitlab or gitea
-    #[arg(long, value_name = "PROVIDER", value_parser = provider, requires_all = ["git", "git_webhook_secret_file"])]
-    pub git_webhook: Option<WebhookProvider>,
-
-    /// The file with the secret of these messages; mode 0600
-    #[arg(long, value_name = "FILE", requires_all = ["git", "git_webhook"])]
+    /// The file with the secret of the messages by which GitHub, Gitea, Forgejo or GitLab say that there are news; mode 0600
+    #[arg(long, value_name = "FILE", requires = "git")]
     pub git_webhook_secret_file: Option<PathBuf>,
-
-    /// The branch that statuses are pushed to [default: they are not pushed]
-    #[arg(long, value_name = "NAME", requires = "git")]
-    pub status_branch: Option<ReferenceName>,
 }
 
 /// The options that SSH excludes.
@@ -120,10 +115,8 @@ pub struct GitSettings {
     pub access: Access,
     /// Whose signature a commit must have; `None`: nobody's.
     pub verify: Option<Signers>,
-    /// Whose messages say that there are news, and the file with their secret.
-    pub webhook: Option<(WebhookProvider, PathBuf)>,
-    /// The branch that statuses are pushed to.
-    pub status_branch: Option<ReferenceName>,
+    /// The file with the secret of messages that say that there are news.
+    pub webhook: Option<PathBuf>,
 }
 
 /// What of a repository is followed.
@@ -182,7 +175,6 @@ impl GitArgs {
             GitHttps { username: args.https_username, token_file: args.https_token_file, ca_file: args.https_ca_file };
         let verify = GitVerify { allowed_signers_file: args.allowed_signers, keyring_file: args.keyring };
         let ssh = args.ssh_key.zip(args.ssh_known_hosts);
-        let webhook = args.git_webhook.zip(args.git_webhook_secret_file);
         Ok(Some(GitSource {
             // Clap would quote what it refuses, and there may be a password in it.
             url: url.parse().map_err(ConfigurationError::Repository)?,
@@ -197,20 +189,61 @@ impl GitArgs {
             ssh: ssh.map(|(key_file, known_hosts_file)| GitSsh { key_file, known_hosts_file }),
             https: Some(https).filter(|https| *https != GitHttps::default()),
             verify: Some(verify).filter(|verify| *verify != GitVerify::default()),
-            webhook: webhook.map(|(provider, secret_file)| GitWebhook { provider, secret_file }),
-            status_branch: args.status_branch,
+            webhook: args.git_webhook_secret_file.map(|secret_file| GitWebhook { secret_file }),
         }))
     }
 }
 
 impl GitSettings {
+    /// As the git source takes it. `state`: where it keeps its copy.
+    pub fn options(&self, name: Option<&Name>, state: PathBuf) -> Result<GitOptions, CliError> {
+        let url = self.url.to_string().parse().map_err(ConfigurationError::Address)?;
+        let mut settings = git::GitSettings::new(url, state, self.base.clone());
+        settings.name = name.cloned();
+        settings.reference = match &self.reference {
+            Reference::Head => git::Reference::Head,
+            Reference::Branch(name) => git::Reference::Branch(name.to_string()),
+            Reference::Tag(name) => git::Reference::Tag(name.to_string()),
+            Reference::Revision(id) => git::Reference::Revision(id.to_string()),
+        };
+        settings.subpath = self.path.as_ref().map(ToString::to_string).unwrap_or_default();
+        settings.interval = self.interval;
+        settings.limits = git::GitLimits { bytes: self.max_bytes, time: self.timeout, ..git::GitLimits::default() };
+        settings.verify = self.verify.clone().map(|signers| match signers {
+            Signers::Ssh(allowed_signers) => git::Verify::Ssh { allowed_signers },
+            Signers::Pgp(keyring) => git::Verify::Gpg { keyring },
+        });
+        match self.access.clone() {
+            Access::Open => {}
+            Access::Ssh { key_file, known_hosts_file } => {
+                settings.ssh = Some(git::SshAccess { key: key_file, known_hosts: known_hosts_file });
+            }
+            Access::Https { username, token_file, ca_file } => {
+                settings.token = token_file.map(|file| git::TokenAccess { user: username, file });
+                settings.ca_file = ca_file;
+            }
+        }
+        Ok(GitOptions::new(settings).map_err(ConfigurationError::Git)?)
+    }
+
+    /// Whose messages say that there are news of it.
+    pub fn hook(&self) -> Result<Option<Hook>, CliError> {
+        let Some(file) = &self.webhook else { return Ok(None) };
+        let hook = Hook::new(read_secret(file).map_err(ConfigurationError::HookSecret)?);
+        Ok(Some(match &self.reference {
+            Reference::Branch(name) => hook.following(format!("refs/heads/{name}")),
+            Reference::Tag(name) => hook.following(format!("refs/tags/{name}")),
+            Reference::Head | Reference::Revision(_) => hook,
+        }))
+    }
+
     /// From what is written. `directory`: where relative paths begin; `projects`: where those in manifests do, unless `base` says otherwise.
     pub(super) fn of(spec: GitSource, directory: &Path, projects: PathBuf) -> Result<Self, CliError> {
         let place = |path: &PathBuf| absolute(&directory.join(path));
         let verify = spec.verify.unwrap_or_default();
         let ssh = verify.allowed_signers_file.as_ref().map(place).transpose()?.map(Signers::Ssh);
         let pgp = verify.keyring_file.as_ref().map(place).transpose()?.map(Signers::Pgp);
-        let webhook = spec.webhook.map(|it| Ok::<_, CliError>((it.provider, place(&it.secret_file)?))).transpose()?;
+        let webhook = spec.webhook.map(|it| place(&it.secret_file)).transpose()?;
         Ok(Self {
             url: spec.url,
             reference: reference(spec.branch, spec.tag, spec.revision),
@@ -222,17 +255,7 @@ impl GitSettings {
             access: access(spec.ssh, spec.https, place)?,
             verify: ssh.or(pgp),
             webhook,
-            status_branch: spec.status_branch,
         })
-    }
-}
-
-fn provider(text: &str) -> Result<WebhookProvider, String> {
-    match text {
-        "github" => Ok(WebhookProvider::Github),
-        "gitlab" => Ok(WebhookProvider::Gitlab),
-        "gitea" => Ok(WebhookProvider::Gitea),
-        _ => Err("use github, gitlab or gitea".to_owned()),
     }
 }
 

@@ -77,9 +77,6 @@ pub struct GitSource {
     /// Who may say that there are news, so that they are fetched at once. Default: nobody; the repository is asked at each `interval`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<GitWebhook>,
-    /// The branch of the repository that statuses are pushed to. Default: they are not pushed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status_branch: Option<ReferenceName>,
 }
 
 /// How to be let in over SSH.
@@ -130,24 +127,9 @@ pub struct GitVerify {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GitWebhook {
-    /// Whose form the message has: `github`, `gitlab` or `gitea`.
-    pub provider: WebhookProvider,
-    /// The file with the secret that the message is signed with, or that it carries; mode 0600.
+    /// The file with the secret that GitHub, Gitea and Forgejo sign their messages with, and GitLab sends along: at least 16 bytes, mode 0600.
     #[schemars(length(min = 1))]
     pub secret_file: PathBuf,
-}
-
-/// Whose form a message about a push has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum WebhookProvider {
-    /// GitHub, and what speaks as it does.
-    Github,
-    /// GitLab.
-    Gitlab,
-    /// Gitea and Forgejo.
-    Gitea,
 }
 
 impl GitSource {

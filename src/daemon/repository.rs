@@ -1,0 +1,106 @@
+//! Following a repository: asks it at its times and when somebody says that there are news, and hands in what it says.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::controller::Readings;
+use crate::model::source::SourceStatus;
+use crate::source::Reading;
+use crate::source::git::{GitSource, Lineage, SyncError, Synced};
+
+/// How long other sources wait for the first answer of a repository that nothing is known of.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Brings the readings of a repository, each that differs from the one before, until `shutdown` or until nobody receives. `which`: its
+/// precedence among the places. What was in force when the last run ended counts at once.
+pub(super) async fn follow_repository(
+    mut source: GitSource,
+    which: usize,
+    readings: Readings,
+    shutdown: CancellationToken,
+) {
+    let mut told = None;
+    tell(source.reading(), which, &readings, &mut told, false);
+    note(&source, which, &readings, None);
+    while !readings.is_closed() {
+        let Some(synced) = sync(&mut source, which, &readings, &mut told, &shutdown).await else { return };
+        report(&synced, &source, readings.name(which));
+        tell(source.reading(), which, &readings, &mut told, true);
+        let pause = source.pause();
+        note(&source, which, &readings, Some(pause));
+        let due = Instant::now() + pause;
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = sleep_until(due) => {}
+            () = readings.sources().asked(readings.name(which)) => {}
+        }
+    }
+}
+
+/// One sync; `None` when the controller ends.
+async fn sync(
+    source: &mut GitSource,
+    which: usize,
+    readings: &Readings,
+    told: &mut Option<Reading>,
+    shutdown: &CancellationToken,
+) -> Option<Result<Synced, SyncError>> {
+    let unread = source.reading();
+    let sync = source.sync();
+    tokio::pin!(sync);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return None,
+            synced = &mut sync => return Some(synced),
+            () = sleep(PATIENCE), if told.is_none() => tell(unread.clone(), which, readings, told, true),
+        }
+    }
+}
+
+/// Hands in a reading that is news. `lost`: also one that says that nothing has been read.
+fn tell(reading: Reading, which: usize, readings: &Readings, told: &mut Option<Reading>, lost: bool) {
+    let is_worth_it = lost || matches!(reading, Reading::Complete(_));
+    if is_worth_it && told.as_ref() != Some(&reading) {
+        *told = Some(reading.clone());
+        readings.take(which, reading);
+    }
+}
+
+/// Says where the repository stands.
+fn note(source: &GitSource, which: usize, readings: &Readings, pause: Option<Duration>) {
+    let next = pause.and_then(|pause| {
+        let pause = SignedDuration::try_from(pause).ok()?;
+        Timestamp::now().checked_add(pause).ok()
+    });
+    let state = source.state().clone();
+    readings.sources().update(readings.name(which), |status: &mut SourceStatus| {
+        status.revision = state.revision;
+        status.last_sync = state.last_sync;
+        status.last_error = state.last_error;
+        status.next_sync = next.map(Into::into);
+    });
+}
+
+/// Says in the log what came of a sync, where that is news.
+fn report(synced: &Result<Synced, SyncError>, source: &GitSource, name: &str) {
+    let revision = source.state().revision.as_ref();
+    let commit = revision.map_or("", |revision| revision.commit.as_str());
+    match synced {
+        Ok(Synced::Unchanged) => tracing::debug!(source = name, commit, "nothing new in the repository"),
+        Ok(Synced::Changed(lineage)) => {
+            let subject = revision.map_or("", |revision| revision.subject.as_str());
+            tracing::info!(source = name, commit, "in force: {subject:?}");
+            if *lineage == Lineage::Other {
+                tracing::warn!(
+                    source = name,
+                    commit,
+                    "the commit does not follow the one before: several were pushed, or history was rewritten"
+                );
+            }
+        }
+        Err(error) => tracing::warn!(source = name, commit, "what was in force stays: {error}"),
+    }
+}
