@@ -327,11 +327,7 @@ impl CliError {
                 format!("start the controller as `wharf run DIR --instance {given}` once, if it is that of this source")
             }
             Self::NotDeclarable { .. } => "write a manifest by hand: `wharf explain workspace.spec`".to_owned(),
-            Self::NoSuchInstance { .. } => format!(
-                "`docker ps -a --filter label={} --format '{{{{.Label \"{}\"}}}} {{{{.Names}}}}'` shows whose there are",
-                labels::INSTANCE,
-                labels::INSTANCE
-            ),
+            Self::NoSuchInstance { .. } => about_instances(),
             Self::SourcesNotWatched => "leave out `--watch`; `wharf events --watch` shows what happens".to_owned(),
             Self::Audit(_) => "name another file with `--audit-log-path`, or `none`".to_owned(),
             Self::NotSwept { .. } => "try again when what uses them is gone; the lines above say what it is".to_owned(),
@@ -343,6 +339,13 @@ impl CliError {
             Self::LogFilter { .. } => "use one such as `info`, or `warn,wharf::controller=debug`".to_owned(),
         })
     }
+}
+
+fn about_instances() -> String {
+    let label = labels::INSTANCE;
+    format!(
+        "`docker ps -a --filter label={label} --format '{{{{.Label \"{label}\"}}}} {{{{.Names}}}}'` shows whose there are"
+    )
 }
 
 fn about_controller(error: &ClientError) -> String {

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{Limits, Listeners, ServeError, Server, Token};
 use crate::batch::Batches;
 use crate::controller::{
-    self, ControllerError, Ending, Handle, Options, Readings, follow_confirmations, follow_directory,
+    self, ControllerError, Ending, Handle, Input, Options, Readings, follow_confirmations, follow_directory,
 };
 use crate::engine::Engine;
 use crate::metrics::{Metrics, Retention};
@@ -166,15 +166,7 @@ pub async fn run<E: Engine>(
 
     let audit_log = options.audit_log.clone();
     let mut tasks = JoinSet::new();
-    let readings = Readings::new(&options.places, options.tracker.sources().clone(), inputs.clone());
-    for (which, (source, place)) in followed.into_iter().zip(options.places.iter()).enumerate() {
-        readings.sources().set(source.status(readings.name(which), &place.base));
-        let (readings, shutdown) = (readings.clone(), shutdown.clone());
-        match source {
-            Followed::Directory(source) => tasks.spawn(follow_directory(source, which, readings, shutdown)),
-            Followed::Git(source) => tasks.spawn(follow_repository(source, which, readings, shutdown)),
-        };
-    }
+    follow(&mut tasks, followed, &options, &inputs, &shutdown);
     let (disk, state_dir) = (Arc::clone(&options.disk), options.state_dir.clone());
     tasks.spawn(follow_confirmations(disk, state_dir, options.poll, inputs, shutdown.clone()));
     let control = Arc::clone(&office) as Arc<dyn crate::api::Control>;
@@ -201,6 +193,25 @@ pub async fn run<E: Engine>(
         tracing::error!("the audit log met a defect at its end");
     }
     Ok(ending?)
+}
+
+/// Follows all sources, each by itself.
+fn follow(
+    tasks: &mut JoinSet<()>,
+    followed: Vec<Followed>,
+    options: &Options,
+    inputs: &mpsc::UnboundedSender<Input>,
+    shutdown: &CancellationToken,
+) {
+    let readings = Readings::new(&options.places, options.tracker.sources().clone(), inputs.clone());
+    for (which, (source, place)) in followed.into_iter().zip(options.places.iter()).enumerate() {
+        readings.sources().set(source.status(readings.name(which), &place.base));
+        let (readings, shutdown) = (readings.clone(), shutdown.clone());
+        match source {
+            Followed::Directory(source) => tasks.spawn(follow_directory(source, which, readings, shutdown)),
+            Followed::Git(source) => tasks.spawn(follow_repository(source, which, readings, shutdown)),
+        };
+    }
 }
 
 /// Brings events to webhooks.
