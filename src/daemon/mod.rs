@@ -68,7 +68,7 @@ pub enum Followed {
     /// A directory of this machine.
     Directory(Source),
     /// A git repository.
-    Git(GitSource),
+    Git(Box<GitSource>),
 }
 
 impl Followed {
@@ -209,7 +209,7 @@ fn follow(
         let (readings, shutdown) = (readings.clone(), shutdown.clone());
         match source {
             Followed::Directory(source) => tasks.spawn(follow_directory(source, which, readings, shutdown)),
-            Followed::Git(source) => tasks.spawn(follow_repository(source, which, readings, shutdown)),
+            Followed::Git(source) => tasks.spawn(follow_repository(*source, which, readings, shutdown)),
         };
     }
 }
