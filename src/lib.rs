@@ -111,6 +111,11 @@
 //! - **History has a database of its own.** It is a hundred times as large as the records, which are copied to be looked at; losing it loses history only.
 //! - **Readers never wait.** What the controller tells a status file it tells the tracker at the same moment, and the API answers from there: also while the engine hangs.
 //! - **Comparisons that find nothing are told, not stored**, or a controller at rest would write.
+//! - **Several sources are one snapshot.** Each place is followed by itself; what they say is put together under their names before the controller sees it, with the names of those
+//!   that cannot be read. So there is one path whatever manifests come from, and precedence is a rule of taking in, not of reading.
+//! - **Policies judge what is compiled**, not what is written: when a manifest is read (as it is written), at each pass (where its paths lead to), and right before a creation or a
+//!   start. What was admitted once goes on, as it does when a manifest becomes invalid: a mistake in a policy must not end everybody's work.
+//! - **A repository is never checked out.** Blobs are read from the object store by the ID of a commit, so there is nothing that could be half-written, and no hook or filter to run.
 //! - **Times in a status are absolute.** "Running for 2h" is wrong a minute later, and would make an idle controller write.
 //! - **Volumes are joined by a dot** (`wharf-api.cache`): with a dash, volume `b-c` of workspace `a` and volume `c` of workspace
 //!   `a-b` would be one volume. Names of networks are made likewise.
