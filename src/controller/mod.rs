@@ -16,6 +16,7 @@ mod accounts;
 mod admission;
 mod aftermath;
 mod backoff;
+mod claims;
 mod core;
 mod deletions;
 mod entry;

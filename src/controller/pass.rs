@@ -10,13 +10,15 @@ use tracing::Instrument;
 
 use super::admission::as_written;
 use super::aftermath::after;
+use super::claims::Claim;
 use super::executor::{self, Failure};
 use super::inventory::{Known, Seen};
 use super::job::{Death, Job};
 use super::tools::{Place, Tools};
 use crate::disk::{Disk, Kind, offload, resolve};
-use crate::engine::{ContainerDetail, ContainerSpec, Engine, EngineError};
+use crate::engine::{ContainerDetail, ContainerSpec, Engine, EngineError, MountSource};
 use crate::model::event::Occurrence;
+use crate::model::policy::{Resolution, Resolved};
 use crate::model::spec::{DeletionPolicy, DesiredState};
 use crate::model::status::{ContainerState, Health};
 use crate::model::{Instance, Name, Uid, labels};
@@ -323,13 +325,30 @@ async fn project_dir<E: Engine>(tools: &Tools<E>, place: &mut Place, path: Optio
 /// What policies deny of a workspace now: its paths may lead elsewhere than they did. Where they cannot be looked up, they are what they say.
 pub(super) async fn denied<E: Engine>(tools: &Tools<E>, place: &mut Place, subject: &Subject) -> Option<Denied> {
     let paths = tools.admission.host_paths(subject);
-    let resolved = if paths.is_empty() || !tools.shares_files() {
-        as_written(paths)
-    } else {
-        // What does not answer is not looked up, and what is not looked up is denied.
-        on_disk(tools, place, move |disk| resolve(disk, paths)).await.unwrap_or_default()
-    };
-    tools.admission.judge(subject, &resolved)
+    if paths.is_empty() || !tools.shares_files() {
+        return tools.admission.judge(subject, &as_written(paths));
+    }
+    // What does not answer is not looked up, and what is not looked up is denied.
+    let resolved: Resolved = on_disk(tools, place, move |disk| resolve(disk, paths)).await.unwrap_or_default();
+    let denied = tools.admission.judge(subject, &resolved);
+    denied.or_else(|| {
+        let message = tools.claims.take(&subject.uid, &claims(subject, &resolved))?;
+        Some(Denied { message, stop: false })
+    })
+}
+
+/// What a workspace mounts of the host, by where it really is.
+fn claims(subject: &Subject, resolved: &Resolved) -> Vec<Claim> {
+    let mounts = subject.container.mounts.iter().filter_map(|mount| match &mount.source {
+        MountSource::Host(path) => match resolved.get(path)? {
+            Resolution::Path(path) | Resolution::Missing(path) => {
+                Some(Claim { path: path.clone(), writable: !mount.read_only })
+            }
+            Resolution::Unreadable(_) => None,
+        },
+        MountSource::Volume { .. } | MountSource::Tmpfs(_) | MountSource::Secret { .. } => None,
+    });
+    mounts.collect()
 }
 
 /// Looks at the disk; `None` when that does not answer.

@@ -399,8 +399,9 @@ impl<E: Engine> Core<E> {
     fn forget(&mut self, name: &Name) {
         let Some(mut entry) = self.entries.remove(name) else { return };
         let record = entry.record.take();
-        if let (Some(record), Some(lives)) = (&record, &mut self.lives) {
-            lives.end(record);
+        if let Some(record) = &record {
+            self.tools.claims.release(&record.uid);
+            self.lives.iter_mut().for_each(|lives| lives.end(record));
         }
         let manifest = record.map(|record| record.manifest);
         tracing::info!(workspace = %name, "deleted");

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::Admission;
+use super::claims::Claims;
 use super::job::Job;
 use super::options::Options;
 use crate::audit::Audit;
@@ -28,6 +29,7 @@ pub(super) struct Tools<E> {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) scope: Scope,
     pub(super) admission: Admission,
+    pub(super) claims: Claims,
     pub(super) secrets: Secrets,
     pub(super) images: Images,
     pub(super) networks: Networks,
@@ -55,6 +57,7 @@ impl<E: Engine> Tools<E> {
             disk: Arc::clone(&options.disk),
             scope: options.scope.clone(),
             admission: options.admission(),
+            claims: Claims::default(),
             secrets: Secrets::new(
                 Arc::clone(&options.disk),
                 &options.state_dir,

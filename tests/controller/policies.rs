@@ -157,3 +157,18 @@ async fn a_repository_may_not_ask_for_the_host() {
         assert_eq!(rig.engine.snapshot().len(), 0, "{spec}: {}", rig.picture());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_mounted_from_inside_of_what_another_workspace_may_write() {
+    let mut rig = Rig::with_options(repository);
+    std::fs::create_dir_all(rig.root().join("outer/inner")).expect("made");
+    rig.declare("outer", "image: debian:12, project: {path: ./outer}");
+    rig.start();
+    rig.until_ready(&["outer"]).await;
+    rig.declare("inner", "image: debian:12, project: {path: ./outer/inner}");
+    rig.until("inner is denied", |rig| rig.denied("inner").is_some_and(|it| it.contains("is inside of"))).await;
+    rig.settle().await;
+    assert!(rig.is_running("wharf-outer") && !rig.is_running("wharf-inner"), "{}", rig.picture());
+    rig.declare("outer", "image: debian:12, project: {path: ./outer, readOnly: true}");
+    rig.until_ready(&["inner"]).await;
+}
