@@ -136,7 +136,7 @@ pub fn settings(args: &ControllerArgs, behaviour: &Behaviour) -> Result<Configur
         listen: listen.or(spec.listen.map(|ListenSpec { address, token_file }| (address, token_file))),
         webhooks: given(&behaviour.webhooks)?.or(spec.webhooks_file),
         secrets: secrets::Options::default(),
-        policies: spec.policies,
+        policies: policies(&args.policies, spec.policies)?,
         sources,
     };
     let kept: Vec<&Path> = configured.directories().chain([configured.state_dir.as_path()]).collect();
@@ -147,6 +147,10 @@ pub fn settings(args: &ControllerArgs, behaviour: &Behaviour) -> Result<Configur
         return Err(ConfigurationError::NoStatusDirectory.into());
     }
     Ok(configured)
+}
+
+fn policies(given: &[PathBuf], written: Vec<PathBuf>) -> Result<Vec<PathBuf>, CliError> {
+    written.into_iter().map(Ok).chain(given.iter().map(|path| absolute(path))).collect()
 }
 
 /// How often use is measured where nobody says it.
@@ -376,7 +380,7 @@ spec:
     fn options_come_before_the_file() {
         let (_place, file) = written(FILE);
         let options = "--state-dir /s --status-dir /t --instance flag --host unix:///flag.sock --resync 5s --monitor-interval 1s \
-             --retention raw=3h --webhooks /w --listen 127.0.0.1:1 --token-file /k --max-deletes 7 --name-prefix p";
+             --retention raw=3h --webhooks /w --listen 127.0.0.1:1 --token-file /k --max-deletes 7 --name-prefix p --policy /q";
         let arguments: Vec<&str> = ["--config", &file].into_iter().chain(options.split(' ')).collect();
         let found = run(&arguments).expect("settings");
         assert_eq!((found.state_dir, found.status_dir), ("/s".into(), Some("/t".into())));
@@ -387,6 +391,12 @@ spec:
         assert_eq!(found.retention.day, Duration::from_secs(240 * 3600), "what the option leaves out");
         assert_eq!((found.webhooks, found.max_deletes), (Some("/w".into()), MaxDeletes::Exactly(7)));
         assert_eq!(found.listen, Some(("127.0.0.1:1".parse().expect("valid"), "/k".into())));
+        assert_eq!(
+            found.policies.last(),
+            Some(&PathBuf::from("/q")),
+            "none takes another's place: {:?}",
+            found.policies
+        );
         let SourcePlace::Git(git) = &found.sources[1].place else { panic!("a repository") };
         assert_eq!(git.base, Path::new("/s/projects/teams"));
     }

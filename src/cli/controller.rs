@@ -37,6 +37,10 @@ pub struct ControllerArgs {
     #[arg(long, value_name = "DIR", env = "WHARF_STATUS_DIR", help_heading = "Places")]
     pub status_dir: Option<PathBuf>,
 
+    /// Policies for what manifests may ask for, besides those of the configuration: a file, or a directory of files
+    #[arg(long = "policy", value_name = "FILE|DIR", help_heading = "Places")]
+    pub policies: Vec<PathBuf>,
+
     /// Where secrets are, and where they are put.
     #[command(flatten)]
     pub secrets: Box<SecretArgs>,

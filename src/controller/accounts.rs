@@ -10,7 +10,7 @@ use super::verdict::Verdict;
 use crate::audit::{Begun, Deed, Outcome, What};
 use crate::engine::Engine;
 use crate::model::Name;
-use crate::model::event::{EventReason, Occurrence};
+use crate::model::event::{Details, EventReason, Occurrence};
 use crate::model::source::{SourceOutcome, SourceStatus};
 use crate::plan::Step;
 
@@ -82,8 +82,8 @@ impl<E: Engine> Core<E> {
     }
 
     /// Tells what came of each source's manifests.
-    pub(super) fn tell_sources(&self, intake: &Intake) {
-        let sources = self.options.tracker.sources();
+    pub(super) fn tell_sources(&mut self, intake: &Intake) {
+        let sources = self.options.tracker.sources().clone();
         let lost = self.snapshot.as_ref().map(|snapshot| &snapshot.lost);
         let names: Vec<String> = sources.list().into_iter().map(|status| status.name).collect();
         for name in &names {
@@ -96,6 +96,31 @@ impl<E: Engine> Core<E> {
             let verdict = Verdict::of(intake, is_of_it);
             self.tell_source(name, |status| verdict.write(status));
         }
+        sources.list().iter().for_each(|status| self.tell_commit(status));
+    }
+
+    /// Tells once what came of a commit: for the log, and for whoever shows it beside the commit.
+    fn tell_commit(&mut self, status: &SourceStatus) {
+        let Some(revision) = &status.revision else { return };
+        let details = Details::Source {
+            source: status.name.clone(),
+            revision: revision.commit.clone(),
+            outcome: status.outcome,
+            workspaces: status.workspaces,
+            refused: status.refused,
+        };
+        let SourceStatus { name, outcome, message, .. } = status;
+        let told = (details.clone(), message.clone());
+        if self.commits_told.insert(name.clone(), told.clone()).as_ref() == Some(&told) {
+            return;
+        }
+        let commit: String = revision.commit.chars().take(12).collect();
+        let text = format!("source {name} at {commit}: {outcome}");
+        let occurrence = match outcome {
+            SourceOutcome::Applied => Occurrence::normal(EventReason::SourceSynced, text),
+            _ => Occurrence::warning(EventReason::SourceSynced, format!("{text}: {message}")),
+        };
+        self.log_about(None, occurrence.with(details));
     }
 
     /// Tells that no source can be read. What was in force stays so.

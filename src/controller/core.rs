@@ -25,6 +25,7 @@ use super::round::Round;
 use super::tools::Tools;
 use super::{Ending, Input};
 use crate::engine::{ContainerSummary, Engine, EngineError, EngineEvent};
+use crate::model::event::Details;
 use crate::model::{Name, labels};
 use crate::plan::Reach;
 use crate::source::Snapshot;
@@ -72,6 +73,8 @@ pub(super) struct Core<E> {
     pub(super) tidied: bool,
     /// Whether the last reading could not be acted on completely and is to be considered again.
     pub(super) reconsider: bool,
+    /// What was told last of the commit of each source.
+    pub(super) commits_told: BTreeMap<String, (Details, String)>,
     /// Orphans that have been told of.
     pub(super) orphans_told: BTreeSet<String>,
     /// Workspaces of which the store does not know what is known.
@@ -149,6 +152,7 @@ impl<E: Engine> Core<E> {
             reach: Reach::NotAsked,
             tidied: false,
             reconsider: false,
+            commits_told: BTreeMap::new(),
             orphans_told: BTreeSet::new(),
             unsaved: BTreeSet::new(),
             uids: 0,

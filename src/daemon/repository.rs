@@ -23,14 +23,15 @@ pub(super) async fn follow_repository(
     shutdown: CancellationToken,
 ) {
     let mut told = None;
-    tell(source.reading(), which, &readings, &mut told, false);
     note(&source, which, &readings, None);
+    tell(&source, which, &readings, &mut told, false);
     while !readings.is_closed() {
         let Some(synced) = sync(&mut source, which, &readings, &mut told, &shutdown).await else { return };
         report(&synced, &source, readings.name(which));
-        tell(source.reading(), which, &readings, &mut told, true);
         let pause = source.pause();
+        // First which commit it is, then what it declares: what came of it is told of that commit.
         note(&source, which, &readings, Some(pause));
+        tell(&source, which, &readings, &mut told, true);
         let due = Instant::now() + pause;
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -45,7 +46,7 @@ async fn sync(
     source: &mut GitSource,
     which: usize,
     readings: &Readings,
-    told: &mut Option<Reading>,
+    told: &mut Told,
     shutdown: &CancellationToken,
 ) -> Option<Result<Synced, SyncError>> {
     let unread = source.reading();
@@ -55,17 +56,25 @@ async fn sync(
         tokio::select! {
             () = shutdown.cancelled() => return None,
             synced = &mut sync => return Some(synced),
-            () = sleep(PATIENCE), if told.is_none() => tell(unread.clone(), which, readings, told, true),
+            () = sleep(PATIENCE), if told.is_none() => hand_in((None, unread.clone()), which, readings, told, true),
         }
     }
 }
 
-/// Hands in a reading that is news. `lost`: also one that says that nothing has been read.
-fn tell(reading: Reading, which: usize, readings: &Readings, told: &mut Option<Reading>, lost: bool) {
-    let is_worth_it = lost || matches!(reading, Reading::Complete(_));
-    if is_worth_it && told.as_ref() != Some(&reading) {
-        *told = Some(reading.clone());
-        readings.take(which, reading);
+/// What was handed in last, and of which commit. One that changes no manifest is news all the same.
+type Told = Option<(Option<String>, Reading)>;
+
+/// Hands in what a repository says now, if that is news. `lost`: also that nothing has been read.
+fn tell(source: &GitSource, which: usize, readings: &Readings, told: &mut Told, lost: bool) {
+    let commit = source.state().revision.as_ref().map(|revision| revision.commit.clone());
+    hand_in((commit, source.reading()), which, readings, told, lost);
+}
+
+fn hand_in(news: (Option<String>, Reading), which: usize, readings: &Readings, told: &mut Told, lost: bool) {
+    let is_worth_it = lost || matches!(news.1, Reading::Complete(_));
+    if is_worth_it && told.as_ref() != Some(&news) {
+        readings.take(which, news.1.clone());
+        *told = Some(news);
     }
 }
 

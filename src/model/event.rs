@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::metrics::Usage;
 use super::name::Name;
+use super::source::SourceOutcome;
 use super::status::{ErrorClass, Phase, Reason};
 use super::time::Time;
 
@@ -78,6 +79,8 @@ pub enum EventReason {
     SyncStarted,
     /// A reconciliation of everything has come to its end.
     SyncCompleted,
+    /// The manifests of a commit were taken in; the message says what came of them.
+    SourceSynced,
     /// Resource use was measured.
     Measured,
 }
@@ -170,7 +173,7 @@ impl EventReason {
             Self::Recovered => EventKind::Recovery,
             Self::Measured => EventKind::MetricsUpdate,
             Self::SyncStarted => EventKind::SyncStart,
-            Self::SyncCompleted => EventKind::SyncComplete,
+            Self::SyncCompleted | Self::SourceSynced => EventKind::SyncComplete,
         }
     }
 }
@@ -215,6 +218,19 @@ pub enum Details {
         actions: u64,
         /// Actions that failed.
         failures: u64,
+    },
+    /// Of `SourceSynced`.
+    Source {
+        /// The source.
+        source: String,
+        /// The commit.
+        revision: String,
+        /// What came of its manifests.
+        outcome: SourceOutcome,
+        /// Workspaces that were accepted.
+        workspaces: u64,
+        /// Documents and files that are not in force.
+        refused: u64,
     },
 }
 
