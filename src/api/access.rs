@@ -10,12 +10,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, Request, header};
+use axum::http::{Request, header};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use super::header::one;
 use super::problem::{Kind, Refused};
-use super::routes::ROUTES;
+use super::table::Route;
 
 /// What who asks over loopback has to know. Never shown.
 #[derive(Clone, Debug)]
@@ -102,28 +103,29 @@ impl Token {
 /// What is asked of who comes over loopback.
 pub struct Guard {
     token: Token,
+    routes: &'static [Route],
     /// The forms of `Host` that mean us.
     hosts: [String; 3],
 }
 
 impl Guard {
-    /// Of a listener at this address.
-    pub fn new(token: Token, address: SocketAddr) -> Self {
+    /// Of a listener at this address, which answers on these routes.
+    pub fn new(token: Token, address: SocketAddr, routes: &'static [Route]) -> Self {
         let port = address.port();
-        Self { token, hosts: ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{host}:{port}")) }
+        Self { token, routes, hosts: ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{host}:{port}")) }
     }
 
     /// Why a request is not let in; `None` when it is.
     pub fn refusal(&self, request: &Request<Body>) -> Option<Refused> {
         let headers = request.headers();
         let path = request.uri().path();
-        if ROUTES.iter().any(|route| route.signed && route.is_for(request.method().as_str(), path)) {
+        if self.routes.iter().any(|route| route.signed && route.is_for(request.method().as_str(), path)) {
             return None;
         }
         if let Some(refused) = self.foreign(request) {
             return Some(refused);
         }
-        let open = ROUTES.iter().any(|route| route.open && route.path == path);
+        let open = self.routes.iter().any(|route| route.open && route.path == path);
         let credentials = one(headers, &header::AUTHORIZATION).and_then(|value| value.split_once(' '));
         let known = credentials
             .is_some_and(|(scheme, token)| scheme.eq_ignore_ascii_case("Bearer") && self.token.is(token.trim_ascii()));
@@ -148,16 +150,10 @@ impl Guard {
     }
 }
 
-/// The value of a header that is there once. Of two, others may have looked at the other one.
-pub fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next()?.to_str().ok()?;
-    values.next().is_none().then_some(first)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::routes::ROUTES;
 
     #[test]
     fn tokens_are_long_and_visible() {
@@ -175,7 +171,7 @@ mod tests {
 
     #[test]
     fn only_requests_for_this_address_with_the_token_are_let_in() {
-        let guard = Guard::new(Token::new("0123456789abcdef").expect("fit"), ([127, 0, 0, 1], 8080).into());
+        let guard = Guard::new(Token::new("0123456789abcdef").expect("fit"), ([127, 0, 0, 1], 8080).into(), &ROUTES);
         let status = |path: &str, headers: &[(&str, &str)]| {
             let mut request = Request::builder().uri(path);
             for (name, value) in headers {

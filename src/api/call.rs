@@ -60,6 +60,8 @@ pub struct Door {
     pub control: Arc<dyn Control>,
     /// What is too much.
     pub limits: Limits,
+    /// What can be asked.
+    pub routes: &'static [Route],
     /// Cancelled when the server is to end.
     pub stopping: CancellationToken,
 }

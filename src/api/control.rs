@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use super::account::Requested;
 use super::refusal::Refusal;
+use super::requested::Requested;
 use super::wire::{Asked, EventPage, PlannedWorkspace, Readiness, SourceAsked, WorkspaceAnalysis, WorkspaceView};
 use crate::model::Name;
 use crate::model::batch::{Batch, BatchRequest, Verb};

@@ -23,13 +23,17 @@ mod call;
 pub mod client;
 mod control;
 mod deeds;
+mod error;
 mod follow;
+mod header;
 mod openapi;
 mod problem;
 mod reads;
 mod refusal;
+mod requested;
 mod router;
 mod routes;
+mod seat;
 mod server;
 mod socket;
 mod sources;
@@ -39,14 +43,19 @@ mod table;
 mod wire;
 
 pub use access::{Token, TokenError};
-pub use account::{Caller, Outcome, Requested};
 pub use call::Limits;
 pub use control::{Control, EventQuery, Heard, SeriesQuery};
-pub use openapi::openapi;
+pub use error::ServeError;
 pub use problem::Problem;
 pub use refusal::{Refusal, Thing};
-pub use server::{Listeners, ServeError, Server, serve};
+pub use requested::{Caller, Outcome, Requested};
+pub use server::{Listeners, Server, serve};
 pub use wire::{
     Asked, BatchList, EventPage, Missed, PlanList, PlannedAction, PlannedWorkspace, PushNotification, Readiness,
     SourceAsked, SourceList, Told, Version, WorkspaceAnalysis, WorkspaceList, WorkspaceView,
 };
+
+/// The OpenAPI 3.1 document of the API.
+pub fn openapi() -> serde_json::Value {
+    openapi::document(&routes::ROUTES)
+}

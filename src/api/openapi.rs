@@ -1,7 +1,7 @@
 //! The OpenAPI document, made from the table of routes.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
@@ -10,27 +10,26 @@ use serde_json::{Map, Value, json};
 use super::answer::ok;
 use super::call::Call;
 use super::problem::{self, Kind, Problem};
-use super::routes::ROUTES;
 use super::table::{Content, Outcome, Parameter, Place, Route};
 use crate::model::schema::rename_duration;
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(openapi);
+static DOCUMENT: OnceLock<Value> = OnceLock::new();
 
 /// `GET /openapi.json`
-pub fn serve(_: &Call) -> Outcome {
-    ok(&*DOCUMENT)
+pub fn serve(call: &Call) -> Outcome {
+    ok(DOCUMENT.get_or_init(|| document(call.door.routes)))
 }
 
-/// The OpenAPI 3.1 document of the API.
-pub fn openapi() -> Value {
+/// The OpenAPI 3.1 document of these routes.
+pub fn document(routes: &[Route]) -> Value {
     // What is written has its defaults, what is read need not.
     let mut written = generator(SchemaSettings::draft2020_12().for_serialize());
     let mut read = generator(SchemaSettings::draft2020_12().for_deserialize());
     written.subschema_for::<Problem>();
-    let kinds = ROUTES.iter().flat_map(Route::problems);
+    let kinds = routes.iter().flat_map(Route::problems);
     let problems: Map<String, Value> = kinds.map(|kind| (kind.word().to_owned(), with_problem(None, kind))).collect();
     let mut paths: Map<String, Value> = Map::new();
-    for route in ROUTES.iter() {
+    for route in routes {
         let operation = operation(route, &mut written, &mut read);
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.as_str()] = operation;

@@ -20,13 +20,12 @@ use super::account::Account;
 use super::answer::uncached;
 use super::call::{Call, Door};
 use super::problem::{Kind, Refused};
-use super::routes::ROUTES;
 use super::table::{Method, Outcome, Route};
 
 /// The router of one listener. `guard` says who may ask; without one everybody who got here may.
 pub fn router(door: &Arc<Door>, guard: Option<Arc<Guard>>) -> Router {
     let mut paths: BTreeMap<&str, (MethodRouter, Vec<&str>)> = BTreeMap::new();
-    for route in ROUTES.iter() {
+    for route in door.routes {
         let door = Arc::clone(door);
         let handler = move |request: Request| answer(Arc::clone(&door), route, request);
         let (methods, names) = paths.entry(route.path).or_default();

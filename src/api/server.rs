@@ -15,18 +15,20 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 
 use super::access::{Guard, Token};
-use super::account::Caller;
 use super::call::{Door, Limits};
 use super::control::Control;
+use super::error::ServeError;
 use super::problem::{Kind, Refused};
+use super::requested::Caller;
 use super::router::router;
+use super::routes::ROUTES;
+use super::seat::Seat;
 use super::socket::{self, SocketFile};
 
 /// Where the API is to be reached.
@@ -40,72 +42,12 @@ pub struct Listeners {
     pub limits: Limits,
 }
 
-/// Why the API cannot be reached where it should be.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The path does not fit an address.
-    #[error(
-        "the path of the control socket has {length} bytes, and a socket's may have 107: {}; use a shorter `--state-dir`",
-        path.display()
-    )]
-    PathTooLong {
-        /// Which.
-        path: PathBuf,
-        /// Its length in bytes.
-        length: usize,
-    },
-    /// Something else has the name.
-    #[error("{} is in the way of the control socket, and is no socket: move it away", path.display())]
-    NotASocket {
-        /// Which.
-        path: PathBuf,
-    },
-    /// Another process answers there.
-    #[error("another process answers on the control socket {}: end it, or use another `--state-dir`", path.display())]
-    InUse {
-        /// Which.
-        path: PathBuf,
-    },
-    /// A system call failed.
-    #[error("cannot {operation} the control socket {}; check its directory", path.display())]
-    Socket {
-        /// What failed.
-        operation: &'static str,
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The address is reachable from elsewhere.
-    #[error(
-        "{address} is not a loopback address, and the API is for this machine alone: use `127.0.0.1:PORT` or `[::1]:PORT`"
-    )]
-    NotLoopback {
-        /// Which.
-        address: SocketAddr,
-    },
-    /// The address cannot be had.
-    #[error("cannot listen on {address}; is another program there? Use another port, or 0 for a free one")]
-    Address {
-        /// Which.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
-}
-
 /// The API, bound to its addresses: connections wait until [`Server::serve`] takes them.
 #[derive(Debug)]
 pub struct Server {
     limits: Limits,
     unix: Option<(UnixListener, SocketFile)>,
     tcp: Option<(TcpListener, SocketAddr, Token)>,
-}
-
-/// A place at the table: while one is kept, the connection counts and is waited for.
-#[derive(Clone)]
-pub struct Seat {
-    _place: Arc<(OwnedSemaphorePermit, TaskTrackerToken)>,
 }
 
 /// Who is answered with what on one listener.
@@ -157,7 +99,7 @@ impl Server {
     /// Answers until `shutdown` is cancelled. Then streams end, requests under way are finished, at most for [`Limits::drain_time`], and the
     /// socket is removed.
     pub async fn serve(self, control: Arc<dyn Control>, shutdown: CancellationToken) {
-        let door = Arc::new(Door { control, limits: self.limits, stopping: shutdown.clone() });
+        let door = Arc::new(Door { control, limits: self.limits, routes: &ROUTES, stopping: shutdown.clone() });
         let tracker = TaskTracker::new();
         // Each listener has seats of its own: who has no token cannot take those of the socket.
         let desk = |guard| Desk {
@@ -169,8 +111,9 @@ impl Server {
         };
         let (unix, file) = self.unix.unzip();
         let unix = unix.map(|listener| (listener, desk(None)));
-        let tcp =
-            self.tcp.map(|(listener, address, token)| (listener, desk(Some(Arc::new(Guard::new(token, address))))));
+        let tcp = self
+            .tcp
+            .map(|(listener, address, token)| (listener, desk(Some(Arc::new(Guard::new(token, address, &ROUTES))))));
         let accepting = async {
             tokio::join!(accept_unix(unix), accept_tcp(tcp));
         };
@@ -241,7 +184,7 @@ fn seat<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(desk: &Desk, stream:
             Kind::Busy.problem(format!("{limit} connections are open already"), "end some, or try again in a second");
         return turn_away(desk, stream, busy);
     };
-    let seat = Seat { _place: Arc::new((permit, desk.tracker.token())) };
+    let seat = Seat::new(permit, desk.tracker.token());
     let router = desk.router.clone();
     let answer = move |mut request: Request<Body>| {
         request.extensions_mut().insert(seat.clone());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio::net::unix::UCred;
 use tokio::net::{UnixListener, UnixSocket};
 
-use super::server::ServeError;
+use super::error::ServeError;
 
 /// Connections that wait to be taken.
 const BACKLOG: u32 = 256;

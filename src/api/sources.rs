@@ -1,8 +1,8 @@
 //! Where manifests come from: reading that, and asking for a look.
 
-use super::access::one as once;
 use super::answer::{accepted, ok};
 use super::call::Call;
+use super::header::one as once;
 use super::problem::{Kind, Refused};
 use super::refusal::Refusal;
 use super::table::Outcome;

@@ -14,7 +14,7 @@ use super::call::{Call, Door};
 use super::follow::follow;
 use super::problem::{Kind, Refused};
 use super::reads::event_query;
-use super::server::Seat;
+use super::seat::Seat;
 use super::table::Outcome;
 use super::wire::Told;
 

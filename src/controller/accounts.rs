@@ -3,31 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::core::Core;
-use super::executor::{Effect, ExecutionError};
 use super::intake::{Intake, Slot};
 use super::readings::Changes;
 use super::verdict::Verdict;
-use crate::audit::{Begun, Deed, Outcome, What};
+use crate::audit::{Deed, Outcome, What};
 use crate::engine::Engine;
 use crate::model::Name;
 use crate::model::event::{Details, EventReason, Occurrence};
 use crate::model::source::{SourceOutcome, SourceStatus};
-use crate::plan::Step;
-
-/// An action that is about to begin.
-pub(super) fn action(step: &Step, workspace: &Name) -> Deed {
-    let deed = Deed::of_controller(What::Action, step.action.to_string(), Outcome::Done);
-    deed.about(workspace).because(step.cause.to_string())
-}
-
-/// What came of it. What was so already is no deed.
-pub(super) fn ended(account: Begun<'_>, result: &Result<Effect, ExecutionError>) {
-    match result {
-        Ok(Effect::Nothing) => account.forget(),
-        Ok(Effect::Done | Effect::Created(_)) => account.end(|deed| deed),
-        Err(error) => account.end(|deed| deed.failed(error.to_string())),
-    }
-}
 
 impl<E: Engine> Core<E> {
     /// What one reading admitted, denied and held. `before`: what status files showed until now.

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::accounts;
 use super::job::Job;
+use super::look::denied;
 use super::occurrence;
-use super::pass::denied;
 use super::tools::{Place, Tools};
+use crate::audit::{Begun, Deed, Outcome as Ended, What};
 use crate::engine::{ContainerSpec, Engine, EngineError, EnvValue, ObjectKind, PullProgress};
+use crate::model::Name;
 use crate::model::event::{EventReason, Occurrence};
 use crate::model::reference::ImageReference;
 use crate::model::status::ErrorClass;
@@ -164,9 +165,9 @@ pub(super) async fn execute<E: Engine>(
         if !is_shared {
             announce(&step, job);
         }
-        let account = tools.audit_log.begin(accounts::action(&step, &job.name));
+        let account = tools.audit_log.begin(account_of(&step, &job.name));
         let result = perform(&step.action, job, container, tools, place).await;
-        accounts::ended(account, &result);
+        end(account, &result);
         match result {
             Ok(effect) => {
                 if effect != Effect::Nothing {
@@ -190,6 +191,21 @@ pub(super) async fn execute<E: Engine>(
     outcome
 }
 
+/// An action that is about to begin, as it is accounted for.
+fn account_of(step: &Step, workspace: &Name) -> Deed {
+    let deed = Deed::of_controller(What::Action, step.action.to_string(), Ended::Done);
+    deed.about(workspace).because(step.cause.to_string())
+}
+
+/// What came of it. What was so already is no deed.
+fn end(account: Begun<'_>, result: &Result<Effect, ExecutionError>) {
+    match result {
+        Ok(Effect::Nothing) => account.forget(),
+        Ok(Effect::Done | Effect::Created(_)) => account.end(|deed| deed),
+        Err(error) => account.end(|deed| deed.failed(error.to_string())),
+    }
+}
+
 /// Says what is done.
 fn announce(step: &Step, job: &Job) {
     tracing::info!(workspace = %job.name, cause = %step.cause, "{}", step.action);
@@ -202,7 +218,7 @@ fn has_begun(done: &[Step]) -> bool {
 
 /// What came of an action.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Effect {
+enum Effect {
     /// A container with this ID.
     Created(String),
     /// What it says.

@@ -28,6 +28,7 @@ mod inventory;
 mod job;
 mod links;
 mod lives;
+mod look;
 mod measured;
 mod memory;
 mod occurrence;
