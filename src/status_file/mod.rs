@@ -4,6 +4,7 @@
 //! A status file's name follows from its manifest's, and the other way round, see [`StatusFiles::path_of`]. What is
 //! found under such a name is Wharf's to replace: what people change in it is undone when it is written next.
 
+mod copies;
 mod error;
 mod names;
 mod timeless;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+pub use copies::{CopyError, Most};
 pub use error::{StatusFileError, Unreadable};
 
 use crate::disk::{self, Disk, Identity, Kind, replace};
@@ -235,7 +237,7 @@ impl StatusFiles {
     }
 
     fn walk(&self) -> Result<walk::Listing, StatusFileError> {
-        match walk::walk(&*self.disk, &self.root) {
+        match walk::walk(&*self.disk, &self.root, walk::Links::Followed) {
             // Made when there is something to write into it.
             Err(StatusFileError::List { source, .. }) if self.own_tree && is_missing(&source) => {
                 Ok(walk::Listing::default())

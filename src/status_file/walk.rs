@@ -17,13 +17,22 @@ pub(super) struct Listing {
     pub(super) temporaries: Vec<PathBuf>,
 }
 
-/// Lists the tree below a directory as a source does: hidden directories are left out, symbolic links to directories
-/// are followed. A directory that can be reached in several ways is listed once.
+/// What becomes of symbolic links to directories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Links {
+    /// What they lead to is listed, as a source does.
+    Followed,
+    /// They are left out.
+    LeftOut,
+}
+
+/// Lists the tree below a directory: hidden directories are left out. A directory that can be reached in several ways is
+/// listed once.
 ///
 /// # Errors
 /// When the root cannot be listed. Directories below that cannot be listed (or were removed meanwhile) are left out:
 /// nothing is concluded from a status file that is not there.
-pub(super) fn walk(disk: &dyn Disk, root: &Path) -> Result<Listing, StatusFileError> {
+pub(super) fn walk(disk: &dyn Disk, root: &Path, links: Links) -> Result<Listing, StatusFileError> {
     let mut listing = Listing::default();
     let mut seen = BTreeSet::new();
     let mut waiting = vec![(root.to_owned(), String::new())];
@@ -33,7 +42,7 @@ pub(super) fn walk(disk: &dyn Disk, root: &Path) -> Result<Listing, StatusFileEr
             continue;
         }
         let listed = disk.list(&directory, &mut |entry| {
-            waiting.extend(listing.take(disk, entry, &prefix));
+            waiting.extend(listing.take(disk, entry, &prefix, links));
             ControlFlow::Continue(())
         });
         match listed {
@@ -48,7 +57,7 @@ pub(super) fn walk(disk: &dyn Disk, root: &Path) -> Result<Listing, StatusFileEr
 impl Listing {
     /// Takes in an entry; returns it when it is a directory to be listed. Names that are not UTF-8 are none that Wharf
     /// gives.
-    fn take(&mut self, disk: &dyn Disk, entry: &dyn Entry, prefix: &str) -> Option<(PathBuf, String)> {
+    fn take(&mut self, disk: &dyn Disk, entry: &dyn Entry, prefix: &str, links: Links) -> Option<(PathBuf, String)> {
         let name = entry.name().into_string().ok()?;
         let kind = entry.kind().ok()?;
         let relative = format!("{prefix}{name}");
@@ -59,7 +68,7 @@ impl Listing {
             return None;
         } else if kind == Kind::File && name.len() > SUFFIX.len() && name.ends_with(SUFFIX) {
             self.status_files.push((relative, entry.path()));
-        } else if kind == Kind::Directory || (kind == Kind::Link && leads_to_directory()) {
+        } else if kind == Kind::Directory || (kind == Kind::Link && links == Links::Followed && leads_to_directory()) {
             return Some((entry.path(), relative + "/"));
         }
         None
