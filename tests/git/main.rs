@@ -11,6 +11,7 @@ mod https;
 mod killed;
 mod links;
 mod options;
+mod publish;
 mod rig;
 mod signed;
 mod ssh;

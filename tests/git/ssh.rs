@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use wharf::source::git::{GitSource, Reference, SshAccess, Synced};
+use wharf::source::git::{GitOptions, GitSource, Publication, Published, Publisher, Reference, SshAccess, Synced};
 
 use crate::rig::{Local, Remote, assert_changed, assert_failed, declared, eventually, manifest};
 
@@ -100,6 +100,20 @@ async fn a_key_opens_a_repository_of_a_known_server() {
     server.remote.commit("Add the site");
     assert_changed(source.sync().await);
     assert_eq!(source.sync().await.unwrap(), Synced::Unchanged);
+}
+
+#[tokio::test]
+async fn statuses_are_pushed_with_the_same_key() {
+    let (server, local) = (Server::new(), Local::new());
+    server.knows("host");
+    let mut settings = local.settings(&server.url());
+    settings.ssh = Some(SshAccess { key: server.path("client"), known_hosts: server.path("known_hosts") });
+    settings.status_branch = Some("wharf-status".into());
+    let mut publisher = Publisher::open(&GitOptions::new(settings).unwrap()).await.unwrap().unwrap();
+    let files = [("api.status.yaml".to_owned(), b"a: 1".to_vec())].into();
+    let published = publisher.publish(&Publication { files, message: "Say".into() }).await.unwrap();
+    assert!(matches!(published, Published::Pushed { over: None, .. }), "{published:?}");
+    assert_eq!(server.remote.git(&["show", "wharf-status:api.status.yaml"]), "a: 1");
 }
 
 #[tokio::test]

@@ -166,6 +166,57 @@ pub enum Refusal {
     Other,
 }
 
+/// Why statuses could not be pushed. Whatever it is, syncs go on.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The branch cannot be fetched, or the copy of it does not work.
+    #[error("the statuses are not pushed: {0}")]
+    Sync(#[from] SyncError),
+    /// The branch is the repository's own.
+    #[error(
+        "the statuses are not pushed to `{branch}` of `{address}`: it is the repository's default branch, whose files they would \
+         replace; choose another status branch"
+    )]
+    Default {
+        /// The repository.
+        address: String,
+        /// The branch.
+        branch: String,
+    },
+    /// The remote does not take them.
+    #[error("cannot push the statuses to branch {branch} of `{address}`: {rejection}{}", said(said_by_git))]
+    Push {
+        /// The repository.
+        address: String,
+        /// The branch.
+        branch: String,
+        /// What is known of the reason, and what to do.
+        rejection: Rejection,
+        /// git's own words, shortened, without secrets.
+        said_by_git: String,
+    },
+}
+
+/// Why the remote did not take what was pushed, and what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Who may read may not write.
+    #[error("access is denied; check that the token or key is valid and give it the right to write to the repository")]
+    Permission,
+    /// A hook, or a rule of the forge.
+    #[error(
+        "a hook of the server or the protection of the branch refuses it; let whom the token or key belongs to push to this \
+         branch, or choose another status branch"
+    )]
+    Rule,
+    /// The branch is not where it was a moment ago.
+    #[error("somebody else pushes to it all the time; leave the branch to one wharf alone")]
+    Moved,
+    /// Nothing arrived.
+    #[error("{0}")]
+    Way(Refusal),
+}
+
 fn said(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!(" (git: {words})") }
 }

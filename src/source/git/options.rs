@@ -33,6 +33,8 @@ pub struct GitSettings {
     pub ca_file: Option<PathBuf>,
     /// Whose signature a commit needs to come into force; `None` for no signature.
     pub verify: Option<Verify>,
+    /// The branch of the same repository that statuses are pushed to; `None`: they are not pushed.
+    pub status_branch: Option<String>,
     /// How much is taken.
     pub limits: GitLimits,
 }
@@ -115,6 +117,9 @@ pub enum InvalidGitOptions {
         /// What would be right.
         remedy: &'static str,
     },
+    /// The branch for statuses is the one that manifests come from.
+    #[error("the status branch `{0}` is the branch that is followed, whose manifests it would replace: choose another")]
+    StatusBranch(String),
     /// The subpath.
     #[error("the subpath `{}` leaves the repository: write it relative to the repository's root, without `..`", .0.escape_debug())]
     Subpath(String),
@@ -180,6 +185,7 @@ impl GitSettings {
             token: None,
             ca_file: None,
             verify: None,
+            status_branch: None,
             limits: GitLimits::default(),
         }
     }
@@ -197,11 +203,6 @@ impl Reference {
     }
 
     fn check(&self) -> Result<(), InvalidGitOptions> {
-        let named = |what, text: &str| {
-            let remedy = "give its name alone, without `refs/`, blanks, `..` or any of `~^:?*[\\`";
-            let wrong = || InvalidGitOptions::Reference { what, text: text.to_owned(), remedy };
-            if is_ref_name(text) { Ok(()) } else { Err(wrong()) }
-        };
         match self {
             Self::Head => Ok(()),
             Self::Branch(name) => named("branch", name),
@@ -231,6 +232,7 @@ impl GitOptions {
     /// Checks settings: each by itself, against each other, and whether the files that they name can be used.
     pub fn new(mut settings: GitSettings) -> Result<Self, InvalidGitOptions> {
         settings.reference.check()?;
+        status_branch(&settings)?;
         settings.subpath = subpath(&settings.subpath)?;
         absolute("the state directory", &settings.state)?;
         absolute("the base directory", &settings.base)?;
@@ -238,6 +240,17 @@ impl GitOptions {
         let options = Self(settings);
         options.check_files()?;
         Ok(options)
+    }
+
+    /// Those of a copy of the branch that statuses are pushed to, beside the copy of what is followed: neither waits for the other.
+    pub(super) fn for_statuses(&self, branch: &str) -> Self {
+        Self(GitSettings {
+            reference: Reference::Branch(branch.to_owned()),
+            state: self.0.state.join("statuses"),
+            subpath: String::new(),
+            verify: None,
+            ..self.0.clone()
+        })
     }
 
     /// Looks at the files that the settings name: they may have changed since.
@@ -270,6 +283,21 @@ impl std::ops::Deref for GitOptions {
 
     fn deref(&self) -> &GitSettings {
         &self.0
+    }
+}
+
+fn named(what: &'static str, text: &str) -> Result<(), InvalidGitOptions> {
+    let remedy = "give its name alone, without `refs/`, blanks, `..` or any of `~^:?*[\\`";
+    let wrong = || InvalidGitOptions::Reference { what, text: text.to_owned(), remedy };
+    if is_ref_name(text) { Ok(()) } else { Err(wrong()) }
+}
+
+fn status_branch(settings: &GitSettings) -> Result<(), InvalidGitOptions> {
+    let Some(branch) = &settings.status_branch else { return Ok(()) };
+    named("status branch", branch)?;
+    match &settings.reference {
+        Reference::Branch(followed) if followed == branch => Err(InvalidGitOptions::StatusBranch(branch.clone())),
+        _ => Ok(()),
     }
 }
 

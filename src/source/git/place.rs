@@ -151,7 +151,7 @@ fn remove_leftovers_in(folder: &Path, depth: usize) -> io::Result<()> {
     for entry in list(folder)? {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
-        let temporary = ["tmp_", ".tmp-"].iter().any(|prefix| name.starts_with(prefix));
+        let temporary = ["tmp_", ".tmp-", "fast_import_crash_"].iter().any(|prefix| name.starts_with(prefix));
         let mark = [".lock", ".keep"].iter().any(|end| name.ends_with(end)) || name == "gc.pid";
         if temporary || mark {
             remove_all(&path)?;

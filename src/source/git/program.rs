@@ -1,5 +1,7 @@
 //! The copy of a repository, kept by the `git` program.
 
+mod push;
+
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::PathBuf;

@@ -231,7 +231,7 @@ enum Step {
 }
 
 /// Whether a copy that does not work may be the reason.
-fn may_be_damage(error: &SyncError) -> bool {
+pub(super) fn may_be_damage(error: &SyncError) -> bool {
     match error {
         SyncError::Copy { .. } => true,
         SyncError::Fetch { refusal, .. } => {

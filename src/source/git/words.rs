@@ -1,6 +1,6 @@
 //! What git writes to its error output: what may be shown of it, and what it means.
 
-use super::error::Refusal;
+use super::error::{Refusal, Rejection};
 
 /// Lines that are shown at most: the first ones of ssh, the last ones of git.
 const LINES: usize = 4;
@@ -106,12 +106,37 @@ const SIGNS: &[(Refusal, &[&str])] = &[
     (Refusal::Size, &["invalid index-pack output", "index-pack failed"]),
 ];
 
+/// The same of a push; what is not here is as with a fetch.
+const PUSH_SIGNS: &[(Rejection, &[&str])] = &[
+    (
+        Rejection::Moved,
+        &["(stale info)", "(fetch first)", "(non-fast-forward)", "cannot lock ref", "reference already exists"],
+    ),
+    (
+        Rejection::Permission,
+        &["marked as read only", "unable to create temporary object directory", "insufficient permission"],
+    ),
+    (Rejection::Rule, &["[remote rejected]"]),
+];
+
 /// What a failed fetch means. Lines that the remote wrote do not count: it could make up any.
 pub(super) fn meaning(output: &[u8]) -> Refusal {
+    find(SIGNS, output).unwrap_or(Refusal::Other)
+}
+
+/// What a failed push means.
+pub(super) fn rejection(output: &[u8]) -> Rejection {
+    find(PUSH_SIGNS, output).unwrap_or_else(|| match meaning(output) {
+        Refusal::Denied => Rejection::Permission,
+        other => Rejection::Way(other),
+    })
+}
+
+fn find<T: Copy>(table: &[(T, &[&str])], output: &[u8]) -> Option<T> {
     let text = String::from_utf8_lossy(output);
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("remote:")).collect();
     let is_there = |sign: &str| lines.iter().any(|line| line.contains(sign));
-    SIGNS.iter().find(|(_, signs)| signs.iter().any(|sign| is_there(sign))).map_or(Refusal::Other, |(why, _)| *why)
+    table.iter().find(|(_, signs)| signs.iter().any(|sign| is_there(sign))).map(|(why, _)| *why)
 }
 
 #[cfg(test)]
@@ -144,6 +169,24 @@ mod tests {
             ("fatal: remote error: upload-pack: not our ref abc", Refusal::Revision),
         ] {
             assert_eq!(meaning(text.as_bytes()), meant, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rejected_push_says_whose_turn_it_is() {
+        for (text, meant) in [
+            ("ERROR: The key you are authenticating with has been marked as read only.", Rejection::Permission),
+            (
+                "remote: no\nfatal: unable to access 'https://h/x': The requested URL returned error: 403",
+                Rejection::Permission,
+            ),
+            (" ! [remote rejected] a -> b (pre-receive hook declined)", Rejection::Rule),
+            (" ! [remote rejected] a -> b (cannot lock ref 'refs/heads/b')", Rejection::Moved),
+            (" ! [rejected] a -> b (stale info)", Rejection::Moved),
+            ("remote: (stale info)\n ! [remote rejected] a -> b (hook declined)", Rejection::Rule),
+            ("fatal: Could not resolve host: h", Rejection::Way(Refusal::Unreachable)),
+        ] {
+            assert_eq!(rejection(text.as_bytes()), meant, "{text}");
         }
     }
 }
