@@ -322,6 +322,7 @@ spec:
         path: lab/
         https: {tokenFile: ../token, caFile: /ca.pem}
         verify: {keyringFile: keys}
+        statusBranch: wharf-status
         webhook: {secretFile: hook}
 ";
 
@@ -371,6 +372,7 @@ spec:
                 ca_file: Some("/ca.pem".into()),
             },
             verify: Some(Signers::Pgp(here("keys"))),
+            status_branch: Some("wharf-status".parse().expect("valid")),
             webhook: Some(here("hook")),
         };
         assert_eq!(**git, expected);
@@ -406,6 +408,7 @@ spec:
         let url = "git@git.example.com:lab/teams.git";
         let arguments = ["--git", url, "--status-dir", "/t", "--state-dir", "/s", "--branch", "main", "--base", "/b"];
         let ssh = ["--ssh-key", "/k", "--ssh-known-hosts", "/h", "--allowed-signers", "/a", "--interval", "5s"];
+        let arguments = [&arguments[..], &["--status-branch", "seen"]].concat();
         let found = run(&[&arguments[..], &ssh].concat()).expect("settings");
         let [ConfiguredSource { name: None, place: SourcePlace::Git(git) }] = found.sources.as_slice() else {
             panic!("{:?}", found.sources)
@@ -414,6 +417,7 @@ spec:
         assert_eq!(git.access, Access::Ssh { key_file: "/k".into(), known_hosts_file: "/h".into() });
         assert_eq!((git.base.as_path(), git.interval), (Path::new("/b"), Duration::from_secs(5)));
         assert_eq!(git.verify, Some(Signers::Ssh("/a".into())));
+        assert_eq!(git.status_branch.as_ref().map(ToString::to_string).as_deref(), Some("seen"));
         assert!(found.instance.as_str().starts_with("teams-git-"), "{}", found.instance);
         assert!(matches!(run(&arguments[..2]), Err(CliError::Configuration(ConfigurationError::NoStatusDirectory))));
         assert!(matches!(directory(&found), Err(CliError::Configuration(ConfigurationError::Sources))));

@@ -16,6 +16,7 @@ mod office;
 mod repository;
 mod sources;
 mod stage;
+mod statuses;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -46,6 +47,7 @@ use crate::webhook::{Outgoing, Policy, Webhook, WebhookError};
 
 use office::Office;
 use repository::follow_repository;
+use statuses::push_statuses;
 
 /// What a daemon is made of; it owns all of it.
 #[derive(Debug)]
@@ -166,6 +168,7 @@ pub async fn run<E: Engine>(
 
     let audit_log = options.audit_log.clone();
     let mut tasks = JoinSet::new();
+    push_statuses(&mut tasks, &followed, &options, &around);
     follow(&mut tasks, followed, &options, &inputs, &shutdown);
     let (disk, state_dir) = (Arc::clone(&options.disk), options.state_dir.clone());
     tasks.spawn(follow_confirmations(disk, state_dir, options.poll, inputs, shutdown.clone()));

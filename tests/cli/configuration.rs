@@ -52,6 +52,10 @@ fn everything_that_is_wrong_is_told_with_its_place() {
             "5:54: `spec.sources[0].git` has `branch` and `tag`, which exclude each other",
         ),
         (
+            "  statusDir: x\n  sources: [{name: a, git: {url: /x, branch: a, statusBranch: a}}]\n",
+            "5:54: `spec.sources[0].git.statusBranch` is `a`, the branch that the manifests come from",
+        ),
+        (
             "  statusDir: x\n  sources: [{name: a, git: {url: 'ext::sh -c id'}}]\n",
             "5:34: `spec.sources[0].git.url`: not an address of a git repository",
         ),

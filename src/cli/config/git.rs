@@ -86,6 +86,10 @@ pub struct GitArgs {
     #[arg(long, value_name = "FILE", requires = "git")]
     pub keyring: Option<PathBuf>,
 
+    /// The branch of the repository to push the status files to; it is wharf's alone, and the key or token needs the right to write
+    #[arg(long, value_name = "NAME", requires = "git")]
+    pub status_branch: Option<ReferenceName>,
+
     /// The file with the secret of the messages by which GitHub, Gitea, Forgejo or GitLab say that there are news; mode 0600
     #[arg(long, value_name = "FILE", requires = "git")]
     pub git_webhook_secret_file: Option<PathBuf>,
@@ -115,6 +119,8 @@ pub struct GitSettings {
     pub access: Access,
     /// Whose signature a commit must have; `None`: nobody's.
     pub verify: Option<Signers>,
+    /// The branch that statuses are pushed to.
+    pub status_branch: Option<ReferenceName>,
     /// The file with the secret of messages that say that there are news.
     pub webhook: Option<PathBuf>,
 }
@@ -189,6 +195,7 @@ impl GitArgs {
             ssh: ssh.map(|(key_file, known_hosts_file)| GitSsh { key_file, known_hosts_file }),
             https: Some(https).filter(|https| *https != GitHttps::default()),
             verify: Some(verify).filter(|verify| *verify != GitVerify::default()),
+            status_branch: args.status_branch,
             webhook: args.git_webhook_secret_file.map(|secret_file| GitWebhook { secret_file }),
         }))
     }
@@ -208,6 +215,7 @@ impl GitSettings {
         };
         settings.subpath = self.path.as_ref().map(ToString::to_string).unwrap_or_default();
         settings.interval = self.interval;
+        settings.status_branch = self.status_branch.as_ref().map(ToString::to_string);
         settings.limits = git::GitLimits { bytes: self.max_bytes, time: self.timeout, ..git::GitLimits::default() };
         settings.verify = self.verify.clone().map(|signers| match signers {
             Signers::Ssh(allowed_signers) => git::Verify::Ssh { allowed_signers },
@@ -254,6 +262,7 @@ impl GitSettings {
             max_bytes: spec.max_bytes.bytes(),
             access: access(spec.ssh, spec.https, place)?,
             verify: ssh.or(pgp),
+            status_branch: spec.status_branch,
             webhook,
         })
     }

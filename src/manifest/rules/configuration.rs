@@ -6,6 +6,7 @@ use super::{Item, has_value, items, part, place, refuse_repeats};
 use crate::manifest::report::Report;
 use crate::manifest::suggest::{all_of, one_of};
 use crate::model::Name;
+use crate::model::configuration::ReferenceName;
 use crate::model::period::Period;
 use crate::yaml::Node;
 
@@ -32,6 +33,7 @@ fn git(git: &Item<'_>, report: &mut Report<'_>) {
     for field in ["interval", "timeout"] {
         not_shorter(git, field, Duration::from_secs(1), report);
     }
+    status_branch(git, report);
     if let Some(node) = git.node.get("verify") {
         let files = ["allowedSignersFile", "keyringFile"];
         exactly_one(&Item { path: format!("{}.verify", git.path), node }, &files, report);
@@ -41,6 +43,15 @@ fn git(git: &Item<'_>, report: &mut Report<'_>) {
         let message = format!("`{path}` has a `username` and no `tokenFile`");
         report.add(place(node, &["username"]), format!("{path}.username"), message, "name the file with the token");
     }
+}
+
+/// The statuses would take the place of the manifests.
+fn status_branch(git: &Item<'_>, report: &mut Report<'_>) {
+    let branch = |field| part::<ReferenceName>(git.node, &[field]);
+    let Some(name) = branch("statusBranch").filter(|name| branch("branch").as_ref() == Some(name)) else { return };
+    let path = format!("{}.statusBranch", git.path);
+    let message = format!("`{path}` is `{name}`, the branch that the manifests come from");
+    report.add(place(git.node, &["statusBranch"]), path, message, "choose another, such as `wharf-status`");
 }
 
 fn exactly_one(item: &Item<'_>, fields: &[&str], report: &mut Report<'_>) {

@@ -74,6 +74,11 @@ pub struct GitSource {
     /// Whose signature a commit must have to come into force. Default: none is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<GitVerify>,
+    /// The branch of the same repository that the status files are pushed to, as commits by `wharf <wharf@localhost>`, at most one in 30
+    /// seconds and only when a status changed. It is wharf's alone: other files are removed from it. The token or key needs the right to
+    /// write, and whoever may read the repository reads the statuses. Default: nothing is pushed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_branch: Option<ReferenceName>,
     /// Who may say that there are news, so that they are fetched at once. Default: nobody; the repository is asked at each `interval`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<GitWebhook>,
