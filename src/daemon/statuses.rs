@@ -97,8 +97,8 @@ async fn follow_statuses(mut statuses: Statuses, until: CancellationToken) {
     loop {
         tokio::select! {
             () = until.cancelled() => break,
-            changed = changes.changed() => {
-                if changed.is_err() {
+            news = changes.changed() => {
+                if news.is_err() {
                     break;
                 }
                 if looks == 0 {
@@ -169,9 +169,9 @@ impl Statuses {
             self.publisher = Publisher::open(&self.options).await?;
         }
         let Some(publisher) = &mut self.publisher else { return Ok(None) };
-        let published = publisher.publish(&Publication { files, message }).await?;
+        let outcome = publisher.publish(&Publication { files, message }).await?;
         self.pushed = Some((says, phases));
-        Ok(Some(published))
+        Ok(Some(outcome))
     }
 
     fn revision(&self) -> Option<Revision> {
@@ -204,6 +204,7 @@ fn report(source: &str, published: Option<Published>) {
 fn message(before: Option<&BTreeMap<String, Phase>>, now: &BTreeMap<String, Phase>, revision: &Revision) -> String {
     let changes = before.map_or_else(Vec::new, |before| changes(before, now));
     let subject = match (before, changes.as_slice()) {
+        (None, _) if now.len() == 1 => "Status of 1 workspace".to_owned(),
         (None, _) => format!("Statuses of {} workspaces", now.len()),
         (_, []) => "Update statuses".to_owned(),
         (_, [only]) => only.clone(),
@@ -262,6 +263,7 @@ mod tests {
         let trailer = "\n\nWharf-Revision: 1234567890123456789012345678901234567890\n";
         let (one, two) = ([("api", Phase::Pending)], [("api", Phase::Active), ("web\n\nX: y", Phase::Failed)]);
         assert_eq!(lines(None, &two), format!("Statuses of 2 workspaces{trailer}"));
+        assert_eq!(lines(None, &one), format!("Status of 1 workspace{trailer}"));
         assert_eq!(lines(Some(&one), &one), format!("Update statuses{trailer}"));
         assert_eq!(lines(Some(&one), &two[..1]), format!("api: Pending to Active{trailer}"));
         assert_eq!(

@@ -53,7 +53,11 @@ fn everything_that_is_wrong_is_told_with_its_place() {
         ),
         (
             "  statusDir: x\n  sources: [{name: a, git: {url: /x, branch: a, statusBranch: a}}]\n",
-            "5:54: `spec.sources[0].git.statusBranch` is `a`, the branch that the manifests come from",
+            "5:63: `spec.sources[0].git.statusBranch` is `a`, the branch that the manifests come from",
+        ),
+        (
+            "  statusDir: x\n  sources: [{name: a, git: {url: /x, statusBranch: s}}, {name: b, git: {url: /x, statusBranch: s}}]\n",
+            "5:96: two sources push their statuses to branch `s`",
         ),
         (
             "  statusDir: x\n  sources: [{name: a, git: {url: 'ext::sh -c id'}}]\n",

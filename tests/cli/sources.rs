@@ -1,4 +1,7 @@
-//! `wharf get sources` and `wharf sync --source`.
+//! `wharf get sources` and `wharf sync --source`, and statuses that go back to where the manifests are from.
+
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -77,4 +80,34 @@ fn without_a_controller_nobody_knows_sources() {
     {
         assert_eq!(source.run(arguments).code, 2, "{arguments:?}");
     }
+}
+
+fn git(remote: &Path, arguments: &[&str]) -> String {
+    let identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"];
+    let output = Command::new("git").arg("-C").arg(remote).args(identity).args(arguments).output().expect("git runs");
+    assert!(output.status.success(), "git {arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+}
+
+#[test]
+fn statuses_are_pushed_to_a_branch_of_the_repository() {
+    let place = Source::empty();
+    place.write("remote/team/api.yaml", &manifest("api"));
+    let remote = place.path().join("remote");
+    git(&remote, &["init", "--quiet", "--initial-branch=main"]);
+    git(&remote, &["add", "--all"]);
+    git(&remote, &["commit", "--quiet", "-m", "Add the API"]);
+    let head = git(&remote, &["rev-parse", "HEAD"]);
+    let url = remote.display().to_string();
+    let places = ["--status-dir", "status", "--state-dir", "state", "--status-branch", "seen"];
+    let run = ["run", "--git", &url, "--engine", "simulated", "--once"];
+    let got = place.run(&[&run[..], &places].concat());
+    assert_eq!(got.code, 0, "{got:?}");
+    assert_eq!(git(&remote, &["ls-tree", "-r", "--name-only", "seen"]), "team/api.status.yaml");
+    let pushed = git(&remote, &["show", "seen:team/api.status.yaml"]);
+    let written = std::fs::read_to_string(place.path().join("status/team/api.status.yaml")).expect("readable");
+    assert_eq!(pushed, written.trim());
+    let said = git(&remote, &["log", "-1", "--format=%an <%ae> %(trailers:key=Wharf-Revision,valueonly)", "seen"]);
+    assert_eq!(said, format!("wharf <wharf@localhost> {head}"));
+    assert_eq!(git(&remote, &["rev-list", "--count", "seen"]), "1");
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Item, has_value, items, part, place, refuse_repeats};
+use super::{Claim, Item, has_value, items, part, place, refuse_repeats};
 use crate::manifest::report::Report;
 use crate::manifest::suggest::{all_of, one_of};
 use crate::model::Name;
-use crate::model::configuration::ReferenceName;
+use crate::model::configuration::{ReferenceName, RepositoryUrl};
 use crate::model::period::Period;
 use crate::yaml::Node;
 
@@ -22,6 +22,9 @@ pub(in crate::manifest) fn check(document: &Node, report: &mut Report<'_>) {
     }
     let names = sources.iter().filter_map(|source| source.claim::<Name>("name"));
     refuse_repeats(names, report, "give each source its own name", |name| format!("two sources are named `{name}`"));
+    let branches = sources.iter().filter_map(status_branch_of);
+    let help = "give each source a status branch of its own";
+    refuse_repeats(branches, report, help, |(_, name)| format!("two sources push their statuses to branch `{name}`"));
     status_directory(spec, &sources, report);
     listener(spec, report);
     periods(spec, report);
@@ -52,6 +55,13 @@ fn status_branch(git: &Item<'_>, report: &mut Report<'_>) {
     let path = format!("{}.statusBranch", git.path);
     let message = format!("`{path}` is `{name}`, the branch that the manifests come from");
     report.add(place(git.node, &["statusBranch"]), path, message, "choose another, such as `wharf-status`");
+}
+
+/// The branch of which repository a source has to itself.
+fn status_branch_of(source: &Item<'_>) -> Option<Claim<(RepositoryUrl, ReferenceName)>> {
+    let git = Item { path: format!("{}.git", source.path), node: source.node.get("git")? };
+    let Claim { key, path, at } = git.claim("statusBranch")?;
+    Some(Claim { key: (part(git.node, &["url"])?, key), path, at })
 }
 
 fn exactly_one(item: &Item<'_>, fields: &[&str], report: &mut Report<'_>) {
