@@ -155,7 +155,8 @@ async fn followed(configured: &Configured, options: &Options) -> Result<Vec<Foll
             SourcePlace::Git(git) => {
                 let name = source.name.as_ref().map_or(ONLY, Name::as_str);
                 let state = options.state_dir.join("sources").join(name);
-                Followed::Git(Box::new(GitSource::open(git.options(source.name.as_ref(), state)?).await?))
+                let source = GitSource::open(git.options(source.name.as_ref(), state)?).await?;
+                Followed::Git(Box::new(source))
             }
         });
     }
