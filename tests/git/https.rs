@@ -1,57 +1,37 @@
-//! A real server over TLS, with an authority and a token of its own.
+//! Over TLS, with an authority and a token of its own.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 
 use wharf::source::git::{GitSource, Synced, TokenAccess};
 
 use crate::rig::{Local, Remote, assert_changed, assert_failed, declared, files, manifest};
+use crate::support::git::https::HttpsServer;
 
 const TOKEN: &str = "canary-7f3a9c";
 
 struct Server {
-    place: Local,
+    https: HttpsServer,
     remote: Remote,
-    process: Child,
-    port: u16,
 }
 
 impl Server {
     fn new() -> Self {
-        let (place, remote) = (Local::new(), Remote::new());
-        authority(place.root(), "ca");
-        authority(place.root(), "other-ca");
-        certificate(place.root());
-        fs::write(place.root().join("expected"), TOKEN).unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/git/https.py");
-        let mut process = Command::new("python3")
-            .arg(script)
-            .arg(remote.path().parent().unwrap())
-            .args([place.root().join("server.pem"), place.root().join("expected")])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { place, remote, process, port: line.trim().parse().unwrap() }
+        let remote = Remote::new();
+        Self { https: HttpsServer::of(remote.path().parent().unwrap(), TOKEN), remote }
     }
 
     fn url(&self) -> String {
-        format!("https://127.0.0.1:{}/remote/.git", self.port)
+        self.https.url("remote/.git")
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.place.root().join(name)
+        self.https.path(name)
     }
 
     fn token(&self, token: &str) -> TokenAccess {
-        let file = self.path("token");
-        fs::write(&file, format!("{token}\n")).unwrap();
-        fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
-        TokenAccess { user: "git".into(), file }
+        TokenAccess { user: "git".into(), file: self.https.give(token) }
     }
 
     async fn open(&self, local: &Local, token: &str, ca: &str) -> GitSource {
@@ -62,41 +42,6 @@ impl Server {
             })
             .await
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn openssl(place: &Path, arguments: &str) {
-    let output = Command::new("openssl").current_dir(place).args(arguments.split(' ')).output().unwrap();
-    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn authority(place: &Path, name: &str) {
-    openssl(
-        place,
-        &format!(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={name} -keyout {name}.key -out {name}.pem"
-        ),
-    );
-}
-
-fn certificate(place: &Path) {
-    fs::write(place.join("names"), "subjectAltName=IP:127.0.0.1\n").unwrap();
-    openssl(
-        place,
-        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=server -keyout server.key -out server.csr",
-    );
-    openssl(
-        place,
-        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.crt",
-    );
-    let both = [fs::read(place.join("server.key")).unwrap(), fs::read(place.join("server.crt")).unwrap()].concat();
-    fs::write(place.join("server.pem"), both).unwrap();
 }
 
 #[tokio::test]
@@ -116,7 +61,7 @@ async fn a_token_that_is_not_valid_any_more_leaves_the_last_commit_in_force_unti
     let (server, local) = (Server::new(), Local::new());
     let mut source = server.open(&local, TOKEN, "ca.pem").await;
     assert_changed(source.sync().await);
-    fs::write(server.path("expected"), "another").unwrap();
+    server.https.expect("another");
     server.remote.write("web.yaml", &manifest("web"));
     server.remote.commit("Add the site");
     let message = assert_failed(source.sync().await);

@@ -15,3 +15,6 @@ mod publish;
 mod rig;
 mod signed;
 mod ssh;
+
+#[path = "../support/mod.rs"]
+mod support;

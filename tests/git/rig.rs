@@ -1,37 +1,21 @@
-//! A remote repository, a place for a copy of it, and reading what a source says.
+//! What remote repositories hold, a place for a copy of one, and reading what a source says.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use wharf::source::git::{GitOptions, GitSettings, GitSource, Lineage, SyncError, Synced};
 use wharf::source::{Reading, Snapshot, SourceFile};
 
-/// Far more than anything takes that works.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub use crate::support::git::remote::Remote;
+pub use crate::support::world::eventually;
 
 pub fn manifest(name: &str) -> String {
     format!("apiVersion: wharf/v1\nkind: Workspace\nmetadata:\n  name: {name}\nspec:\n  image: busybox\n")
 }
 
-/// A repository with files, as a developer has it.
-pub struct Remote {
-    place: TempDir,
-}
-
 impl Remote {
-    /// Without a commit.
-    pub fn empty() -> Self {
-        let remote = Self { place: tempfile::tempdir().unwrap() };
-        fs::create_dir(remote.path()).unwrap();
-        remote.git(&["init", "--quiet", "--initial-branch=main"]);
-        remote
-    }
-
     /// With one workspace, `api`, in `api.yaml`.
     pub fn new() -> Self {
         let remote = Self::empty();
@@ -40,58 +24,10 @@ impl Remote {
         remote
     }
 
-    pub fn path(&self) -> PathBuf {
-        self.place.path().join("remote")
-    }
-
-    pub fn url(&self) -> String {
-        format!("file://{}", self.path().display())
-    }
-
-    pub fn write(&self, path: &str, content: &str) {
-        let path = self.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-
     pub fn link(&self, path: &str, target: &str) {
         let path = self.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(target, path).unwrap();
-    }
-
-    /// Commits everything, and returns the commit's ID.
-    pub fn commit(&self, subject: &str) -> String {
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--allow-empty", "-m", subject]);
-        self.head()
-    }
-
-    pub fn head(&self) -> String {
-        self.git(&["rev-parse", "HEAD"])
-    }
-
-    pub fn git(&self, arguments: &[&str]) -> String {
-        self.git_with(arguments, b"")
-    }
-
-    pub fn git_with(&self, arguments: &[&str], input: &[u8]) -> String {
-        let mut child = Command::new("git")
-            .current_dir(self.path())
-            .args(["-c", "gc.auto=0", "-c", "core.protectHFS=false", "-c", "core.protectNTFS=false"])
-            .args(arguments)
-            .env("HOME", self.place.path())
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .envs([("GIT_AUTHOR_NAME", "Ada"), ("GIT_AUTHOR_EMAIL", "ada@example.com")])
-            .envs([("GIT_COMMITTER_NAME", "Ada"), ("GIT_COMMITTER_EMAIL", "ada@example.com")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "git {arguments:?}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     /// The ID of a blob with this content.
@@ -212,18 +148,6 @@ pub fn declared(source: &GitSource) -> BTreeMap<String, String> {
 /// What `declared` says when all can be read.
 pub fn these(files: &[(&str, &str)]) -> BTreeMap<String, String> {
     files.iter().map(|(path, name)| ((*path).to_owned(), (*name).to_owned())).collect()
-}
-
-/// Polls until there is what is waited for.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "in vain: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Processes of this machine with a text among their arguments, by their directories in `/proc`.

@@ -1,92 +1,39 @@
-//! A real ssh server with keys of its own.
+//! Over ssh, with keys of its own.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 
 use wharf::source::git::{GitOptions, GitSource, Publication, Published, Publisher, Reference, SshAccess, Synced};
 
-use crate::rig::{Local, Remote, assert_changed, assert_failed, declared, eventually, manifest};
+use crate::rig::{Local, Remote, assert_changed, assert_failed, declared, manifest};
+use crate::support::git::ssh::SshServer;
 
 struct Server {
-    place: Local,
+    ssh: SshServer,
     remote: Remote,
-    process: Child,
-    port: u16,
 }
 
 impl Server {
     fn new() -> Self {
-        let (place, remote) = (Local::new(), Remote::new());
-        for name in ["host", "other-host", "client", "stranger"] {
-            keygen(place.root(), name);
-        }
-        fs::copy(place.root().join("client.pub"), place.root().join("authorized")).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let config = place.root().join("config");
-        let root = place.root().display();
-        let text = format!(
-            "ListenAddress 127.0.0.1\nPort {port}\nHostKey {root}/host\nAuthorizedKeysFile {root}/authorized\nPidFile none\n\
-             StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-        );
-        fs::write(&config, text).unwrap();
-        // Where the server locks itself in before somebody is known; only root's does.
-        let _ = fs::create_dir_all("/run/sshd");
-        let mut process = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-e", "-f"])
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(place.root().join("log")).unwrap())
-            .spawn()
-            .expect("sshd is installed: see tests/run");
-        eventually("sshd listens", || {
-            assert!(
-                process.try_wait().unwrap().is_none(),
-                "sshd ended: {:?}",
-                fs::read_to_string(place.root().join("log"))
-            );
-            TcpStream::connect(("127.0.0.1", port)).ok()
-        });
-        Self { place, remote, process, port }
+        Self { ssh: SshServer::new(), remote: Remote::new() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.place.root().join(name)
+        self.ssh.path(name)
     }
 
-    fn url(&self) -> String {
-        let user = Command::new("id").arg("-un").output().unwrap().stdout;
-        let user = String::from_utf8(user).unwrap();
-        format!("ssh://{}@127.0.0.1:{}{}", user.trim(), self.port, self.remote.path().display())
-    }
-
-    /// Writes down a host's key as that of the server.
     fn knows(&self, host: &str) {
-        let key = fs::read_to_string(self.path(&format!("{host}.pub"))).unwrap();
-        fs::write(self.path("known_hosts"), format!("[127.0.0.1]:{} {key}", self.port)).unwrap();
+        self.ssh.knows(host);
     }
 
     async fn open(&self, local: &Local, key: &str, reference: Reference) -> GitSource {
         local
-            .open_with(&self.url(), |settings| {
+            .open_with(&self.ssh.url(&self.remote.path()), |settings| {
                 settings.ssh = Some(SshAccess { key: self.path(key), known_hosts: self.path("known_hosts") });
                 settings.reference = reference;
             })
             .await
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn keygen(place: &Path, name: &str) {
-    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(place.join(name)).status();
-    assert!(made.unwrap().success());
 }
 
 #[tokio::test]
@@ -165,8 +112,7 @@ async fn a_server_that_ended_leaves_the_last_commit_in_force() {
     server.knows("host");
     let mut source = server.open(&local, "client", Reference::Head).await;
     assert_changed(source.sync().await);
-    server.process.kill().unwrap();
-    server.process.wait().unwrap();
+    server.ssh.stop();
     let message = assert_failed(source.sync().await);
     assert!(message.contains("cannot be reached"), "{message}");
     assert_eq!(declared(&source).len(), 1);
