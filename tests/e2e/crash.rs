@@ -20,7 +20,7 @@ const EDITS: usize = 4;
 const MOMENTS: std::ops::Range<u64> = 5..600;
 
 /// From `WHARF_TEST_SEED`, to repeat a run; else a new one.
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     let given = env::var("WHARF_TEST_SEED").ok().map(|text| text.parse().expect("a number"));
     let seed = given.unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");

@@ -11,6 +11,7 @@ mod engine;
 mod exec;
 mod follow;
 mod gc;
+mod gitops;
 mod guard;
 mod image;
 mod inside;

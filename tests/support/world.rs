@@ -24,6 +24,9 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// Between two looks at what is waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// The name of a configuration.
+const CONFIGURATION: &str = "wharf.yaml";
+
 /// Waits until something is seen.
 pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     eventually_within(DEADLINE, what, look)
@@ -108,6 +111,24 @@ impl World {
         self.source().join(name)
     }
 
+    /// Writes the controller's configuration, which counts from now on instead of the source directory. `spec`: lines of it, without
+    /// where status files and the state are, which is beside it.
+    pub fn configure(&self, spec: &str) {
+        let head =
+            "apiVersion: wharf/v1\nkind: ControllerConfiguration\nspec:\n  stateDir: state\n  statusDir: statuses\n";
+        fs::write(self.beside_source(CONFIGURATION), format!("{head}{spec}")).expect("written");
+    }
+
+    /// The controller's configuration, where there is one.
+    fn configuration(&self) -> Option<PathBuf> {
+        Some(self.beside_source(CONFIGURATION)).filter(|file| file.exists())
+    }
+
+    /// Where status files are if not beside the manifests.
+    pub fn status_dir(&self) -> Option<PathBuf> {
+        self.configuration().map(|file| file.with_file_name("statuses"))
+    }
+
     /// The instance.
     pub fn instance(&self) -> &str {
         self.scope.name()
@@ -147,13 +168,17 @@ impl World {
         let mut program = Command::new(env!("CARGO_BIN_EXE_wharf"));
         program.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         program.arg("--no-color").arg(command);
-        if ["run", "plan"].contains(&command) {
-            program.arg(self.source()).args(["--instance", self.instance(), "--name-prefix", &self.prefix]);
+        let plans = ["run", "plan"].contains(&command);
+        match self.configuration() {
+            Some(file) => program.arg("--config").arg(file),
+            None if plans => program.arg(self.source()),
+            None => program.arg("--dir").arg(self.source()),
+        };
+        if plans {
+            program.args(["--instance", self.instance(), "--name-prefix", &self.prefix]);
             if let Some(host) = self.client().host().filter(|_| !more.contains(&"--host")) {
                 program.args(["--host", host]);
             }
-        } else {
-            program.arg("--dir").arg(self.source());
         }
         program.args(more);
         program
@@ -208,7 +233,7 @@ impl World {
 
     /// All statuses.
     pub fn statuses(&self) -> Vec<WorkspaceStatus> {
-        self.statuses_in(None)
+        self.statuses_in(self.status_dir().as_deref())
     }
 
     /// The status of a workspace.
