@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::controller::Readings;
-use crate::model::source::SourceStatus;
+use crate::model::source::{Revision, SourceStatus};
 use crate::source::Reading;
 use crate::source::git::{GitSource, Lineage, SyncError, Synced};
 
@@ -23,6 +23,9 @@ pub(super) async fn follow_repository(
     shutdown: CancellationToken,
 ) {
     let mut told = None;
+    if let Some(Revision { commit, subject, .. }) = &source.state().revision {
+        tracing::info!(source = readings.name(which), commit, "in force since the last run: {subject:?}");
+    }
     note(&source, which, &readings, None);
     tell(&source, which, &readings, &mut told, false);
     while !readings.is_closed() {

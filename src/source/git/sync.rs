@@ -208,16 +208,6 @@ impl<G: Git> GitSource<G> {
             Some(former) if commit.parents.contains(&former) => Synced::Changed(Lineage::Follows),
             Some(_) => Synced::Changed(Lineage::Other),
         };
-        let (url, id) = (&self.options.url, commit.id());
-        match synced {
-            Synced::Unchanged => {}
-            Synced::Changed(Lineage::Other) => tracing::warn!(
-                repository = %url,
-                commit = id,
-                "a commit is in force that does not follow directly on the former one: several were pushed, or history was rewritten"
-            ),
-            Synced::Changed(_) => tracing::info!(repository = %url, commit = id, "a commit is in force"),
-        }
         self.state.revision = Some(commit.revision.clone());
         self.good = Some(Good { commit, snapshot, is_kept: true });
         synced

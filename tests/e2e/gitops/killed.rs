@@ -46,33 +46,41 @@ fn a_controller_killed_during_syncs_has_one_commit_in_force_and_needs_no_remote_
     let stage = Stage::new(Way::path);
     stage.follow();
     stage.push_pair(0);
-    let controller = stage.world.start(&[]);
+    let mut controller = stage.world.start(&[]);
     assert_eq!(stage.settles(), 0);
-    controller.kill();
     let before = stage.world.containers();
-    let (mut random, mut latest) = (Random::new(seed(), 0), LATEST);
-    let (mut last, mut taken) = (0, 0);
     let away = stage.world.beside_source("away.git");
+    // One for controllers that have just begun, and one for those that have run for a while.
+    let (mut random, mut latest) = (Random::new(seed(), 0), [LATEST; 2]);
+    let (mut last, mut taken) = (0, 0);
     for number in 1..=KILLS {
-        stage.push_pair(number);
-        let controller = stage.world.start(&[]);
+        let kind = number % 2;
+        if kind == 0 {
+            controller.kill();
+            stage.push_pair(number);
+            controller = stage.world.start(&[]);
+        } else {
+            stage.push_pair(number);
+            assert_eq!(stage.world.wharf("sync", &["--sources"]).code, 0);
+        }
         // Not to wait for anything: the moment itself is what is tried.
-        thread::sleep(Duration::from_millis(random.below(latest)));
+        thread::sleep(Duration::from_millis(random.below(latest[kind])));
         controller.kill();
         fs::rename(stage.hub(), &away).expect("moved");
-        let controller = stage.world.start(&[]);
+        controller = stage.world.start(&[]);
         let settled = stage.settles();
         assert!(settled == number || settled == last, "commit {settled} after {number}, before which was {last}");
+        let eighth = latest[kind] / 8;
         if settled == number {
             taken += 1;
-            latest -= latest / 8;
+            latest[kind] -= eighth;
         } else {
-            latest += latest / 8;
+            latest[kind] += eighth;
         }
         last = settled;
-        controller.kill();
         fs::rename(&away, stage.hub()).expect("moved back");
     }
+    assert!(controller.log().contains(&format!("in force since the last run: \"{last}\"")), "{}", controller.log());
     assert!(
         taken > 0 && taken < KILLS,
         "{taken} of {KILLS} commits came into force: kills before and after are needed"
