@@ -1,13 +1,14 @@
 //! What may happen to a repository: workspaces stay as they are, what is wrong is told, and it goes on when it is right again.
 
 use std::fs;
+use std::process::Command;
 
 use wharf::model::status::ConditionType;
 
 use super::stage::{Stage, Way};
 use crate::support::git::https::HttpsServer;
 use crate::support::git::ssh::SshServer;
-use crate::world::{Controller, until};
+use crate::world::{Controller, eventually, until};
 
 impl Stage {
     /// With two workspaces, which run.
@@ -57,6 +58,28 @@ fn a_server_that_is_away_changes_nothing_and_is_waited_for() {
 }
 
 #[test]
+fn a_server_that_says_nothing_is_given_up_and_holds_nobody_up() {
+    let server = SshServer::new();
+    server.knows("host");
+    let (stage, controller, _) = Stage::running(|hub| Way::ssh(&server, hub));
+    controller.stop();
+    stage.world.configure(&format!("  sources: [{}]\n", stage.item("1s", "timeout: 2s")));
+    let before = stage.world.containers();
+    server.freeze();
+    let controller = stage.world.start(&[]);
+    let source = eventually("the sync is given up", || {
+        stage.source().filter(|it| it["lastError"]["message"].as_str().is_some_and(|it| it.contains("within 2 s")))
+    });
+    assert_eq!((&source["outcome"], &source["workspaces"]), (&"Applied".into(), &2.into()), "{source}");
+    assert_eq!(stage.world.containers(), before);
+    // The next attempt hangs as well, and ends with the controller.
+    controller.stop();
+    server.thaw();
+    let _controller = stage.world.start(&[]);
+    stage.goes_on(40);
+}
+
+#[test]
 fn a_token_that_is_revoked_changes_nothing_until_there_is_another() {
     let place = tempfile::tempdir().expect("a directory");
     let server = HttpsServer::of(place.path(), "canary-first");
@@ -68,12 +91,16 @@ fn a_token_that_is_revoked_changes_nothing_until_there_is_another() {
     server.expect("canary-second");
     let source = stage.until_error("access is denied");
     assert_eq!(stage.in_force(), before);
-    // The server repeats in its answer what it was told.
-    for said in [source.to_string(), controller.log(), stage.world.wharf("describe", &["a"]).stdout] {
-        assert!(!said.contains("canary"), "{said}");
-    }
-    let _ = Way::https(&server, "canary-second");
+    Way::renew(&server, "canary-second");
     stage.goes_on(40);
+    // The server repeats in its answer what it was told.
+    assert!(!format!("{source} {}", controller.log()).contains("canary"), "{source} {}", controller.log());
+    let kept = ["state", "statuses"].map(|name| stage.world.beside_source(name));
+    let grep =
+        Command::new("grep").args(["--recursive", "--files-with-matches", "--text", "canary"]).args(kept).output();
+    let grep = grep.expect("grep is installed");
+    // It ends with 1 where it has read all and found nothing.
+    assert_eq!((grep.status.code(), String::from_utf8_lossy(&grep.stdout).as_ref()), (Some(1), ""), "{grep:?}");
 }
 
 #[test]
@@ -95,7 +122,7 @@ fn a_branch_that_is_deleted_or_rewritten_or_emptied_deletes_nothing_by_accident(
     stage.git_push(&["--force", "main"]);
     stage.until_in_force(&other);
     until("the other limit is in force", || stage.memory("a") == Some(48));
-    assert!(controller.log().contains("history was rewritten"), "{}", controller.log());
+    assert_eq!(controller.log().matches("history was rewritten").count(), 1, "{}", controller.log());
     assert_eq!(stage.in_force().0, before.0, "the same workspaces");
 
     // The directory itself is gone: that is no commit to follow.

@@ -45,15 +45,20 @@ impl Way {
 
     /// Over https, with a token that the desk and the controller each have of their own.
     pub fn https(server: &HttpsServer, token: &str) -> Self {
+        Self::renew(server, token);
         let [authority, controllers, desks] = ["ca.pem", "token", "desk"].map(|name| server.path(name));
-        server.give(token);
-        fs::write(&desks, format!("username=git\npassword={token}\n")).expect("written");
         let trust = format!("http.sslCAInfo={}", authority.display());
         let helper = format!("credential.helper=!f() {{ cat '{}'; }}; f", desks.display());
         let desk = ["-c", &trust, "-c", &helper].map(str::to_owned).to_vec();
         let (token, authority) = (controllers.display(), authority.display());
         let access = format!("https: {{tokenFile: {token}, caFile: {authority}}}");
         Self { url: server.url("hub.git"), desk, access }
+    }
+
+    /// Gives the desk and the controller another token.
+    pub fn renew(server: &HttpsServer, token: &str) {
+        server.give(token);
+        fs::write(server.path("desk"), format!("username=git\npassword={token}\n")).expect("written");
     }
 
     /// On this machine.

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::super::world::eventually;
+use super::super::world::{eventually, signal_to};
 
 /// The server. It ends when dropped.
 pub struct SshServer {
@@ -53,6 +53,16 @@ impl SshServer {
     pub fn knows(&self, host: &str) {
         let key = fs::read_to_string(self.path(&format!("{host}.pub"))).unwrap();
         fs::write(self.path("known_hosts"), format!("[127.0.0.1]:{} {key}", self.port)).unwrap();
+    }
+
+    /// Who connects waits for ever from now on.
+    pub fn freeze(&self) {
+        signal_to(&self.process, "STOP");
+    }
+
+    /// It goes on.
+    pub fn thaw(&self) {
+        signal_to(&self.process, "CONT");
     }
 
     /// Nothing answers from now on.
