@@ -1,9 +1,7 @@
 //! What `wharf run` and `wharf plan` share: the source, the engine, and how objects are named.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -15,7 +13,6 @@ use super::secrets::SecretArgs;
 use crate::controller::Options;
 use crate::engine::docker::Docker;
 use crate::engine::simulated::Simulated;
-use crate::model::period::Period;
 use crate::model::source::SourceKind;
 use crate::model::{Instance, Name};
 use crate::plan::Scope;
@@ -142,20 +139,4 @@ impl ConfiguredSource {
 /// Directories that are no part of the source though they may lie in it.
 pub fn excluded(options: &Options) -> Vec<PathBuf> {
     [Some(options.state_dir.clone()), options.status_dir.clone()].into_iter().flatten().collect()
-}
-
-/// A path of the command line, from the root on.
-pub fn absolute(path: &Path) -> Result<PathBuf, CliError> {
-    std::path::absolute(path).map_err(CliError::Runtime)
-}
-
-/// A duration of the command line, at least a millisecond: nothing here may be done in a hot loop.
-pub fn period(text: &str) -> Result<Duration, String> {
-    positive(text).map(Period::duration)
-}
-
-/// The same as it is written into files.
-pub fn positive(text: &str) -> Result<Period, String> {
-    let period = Period::from_str(text).map_err(|error| error.to_string())?;
-    if period.duration().is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(period) }
 }

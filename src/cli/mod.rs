@@ -51,6 +51,7 @@ pub mod text;
 pub mod top;
 pub mod units;
 pub mod validate;
+mod values;
 pub mod verbs;
 pub mod watch;
 

@@ -11,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::accounts;
 use super::config::{self, Behaviour, Configured, SourcePlace};
-use super::controller::{ControllerArgs, EngineKind, excluded, period};
+use super::controller::{ControllerArgs, EngineKind, excluded};
 use super::crash_points;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::printer::Printer;
+use super::values::period;
 use crate::api::Token;
 use crate::audit::Audit;
 use crate::controller::{Ending, Options};

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::controller::absolute;
 use super::error::CliError;
+use super::values::absolute;
 use crate::secrets::Options;
 
 /// Where secrets are, and where they are put.

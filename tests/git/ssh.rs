@@ -53,13 +53,13 @@ async fn a_key_opens_a_repository_of_a_known_server() {
 async fn statuses_are_pushed_with_the_same_key() {
     let (server, local) = (Server::new(), Local::new());
     server.knows("host");
-    let mut settings = local.settings(&server.url());
+    let mut settings = local.settings(&server.ssh.url(&server.remote.path()));
     settings.ssh = Some(SshAccess { key: server.path("client"), known_hosts: server.path("known_hosts") });
     settings.status_branch = Some("wharf-status".into());
     let mut publisher = Publisher::open(&GitOptions::new(settings).unwrap()).await.unwrap().unwrap();
     let files = [("api.status.yaml".to_owned(), b"a: 1".to_vec())].into();
-    let published = publisher.publish(&Publication { files, message: "Say".into() }).await.unwrap();
-    assert!(matches!(published, Published::Pushed { over: None, .. }), "{published:?}");
+    let outcome = publisher.publish(&Publication { files, message: "Say".into() }).await.unwrap();
+    assert!(matches!(outcome, Published::Pushed { over: None, .. }), "{outcome:?}");
     assert_eq!(server.remote.git(&["show", "wharf-status:api.status.yaml"]), "a: 1");
 }
 

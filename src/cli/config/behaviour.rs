@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::controller::{period, positive};
+use crate::cli::values::{period, positive};
 use crate::metrics::Retention;
 use crate::model::configuration::RetentionSpec;
 use crate::model::period::Period;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{ConfigurationError, absolute};
-use crate::cli::controller::positive;
 use crate::cli::error::CliError;
+use crate::cli::values::positive;
 use crate::disk::read_secret;
 use crate::model::Name;
 use crate::model::configuration::{

@@ -20,7 +20,6 @@ use std::time::Duration;
 use clap::Args;
 
 use super::client::workspaces;
-use super::controller::period;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::get::phase_tone;
@@ -28,6 +27,7 @@ use super::printer::Printer;
 use super::statuses::{Choice, Location};
 use super::table::{Cell, Table};
 use super::units::bytes;
+use super::values::period;
 
 use row::Sort;
 use screen::now;
