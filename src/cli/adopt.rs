@@ -114,7 +114,7 @@ async fn take_up(
     args: &AdoptArgs,
     printer: &mut Printer,
 ) -> Result<ExitCode, CliError> {
-    args.location.require_source()?;
+    args.location.require_all_manifests()?;
     let source = std::path::absolute(&args.location.dir).map_err(CliError::Runtime)?;
     let mut options = Options::new(source.clone());
     options.state_dir = std::path::absolute(args.location.state_dir()).map_err(CliError::Runtime)?;

@@ -30,6 +30,9 @@ use crate::plan::guard::MaxDeletes;
 use crate::secrets;
 use origin::Place;
 
+/// Where copies of repositories are, in the state directory.
+pub const REPOSITORIES: &str = "sources";
+
 /// Everything that a controller is told. Paths are absolute.
 #[derive(Clone, Debug)]
 pub struct Configured {

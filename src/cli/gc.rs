@@ -157,7 +157,7 @@ struct Scene {
 
 impl Scene {
     fn of(args: &GcArgs) -> Result<Self, CliError> {
-        args.location.require_source()?;
+        args.location.require_all_manifests()?;
         let mut options = Options::new(std::path::absolute(&args.location.dir).map_err(CliError::Runtime)?);
         options.state_dir = std::path::absolute(args.location.state_dir()).map_err(CliError::Runtime)?;
         options.status_dir.clone_from(&args.location.status_dir);

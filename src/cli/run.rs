@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::accounts;
-use super::config::{self, Behaviour, Configured, SourcePlace};
+use super::config::{self, Behaviour, Configured, REPOSITORIES, SourcePlace};
 use super::controller::{ControllerArgs, EngineKind, excluded};
 use super::crash_points;
 use super::error::CliError;
@@ -155,7 +155,7 @@ async fn followed(configured: &Configured, options: &Options) -> Result<Vec<Foll
             }
             SourcePlace::Git(git) => {
                 let name = source.name.as_ref().map_or(ONLY, Name::as_str);
-                let state = options.state_dir.join("sources").join(name);
+                let state = options.state_dir.join(REPOSITORIES).join(name);
                 let source = GitSource::open(git.options(source.name.as_ref(), state)?).await?;
                 Followed::Git(Box::new(source))
             }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::client::Controller;
-use super::config::{self, Places};
+use super::config::{self, ConfigurationError, Places, REPOSITORIES};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::printer::Printer;
@@ -40,6 +40,10 @@ pub struct Location {
     /// The directory with the manifests, once [`Self::settle`] has found out.
     #[arg(skip)]
     pub dir: PathBuf,
+
+    /// Whether manifests come from elsewhere than one directory, by the configuration: `dir` has status files then.
+    #[arg(skip)]
+    pub is_scattered: bool,
 
     /// The controller's name on the engine, where the configuration says it.
     #[arg(skip)]
@@ -85,6 +89,7 @@ impl Location {
         let Places { dir, state_dir, status_dir, instance, host } = found;
         self.status_dir = self.status_dir.take().or(status_dir);
         self.state_dir = self.state_dir.take().or(state_dir);
+        self.is_scattered = dir.is_none();
         // Where the manifests are no one directory, status files say what there is.
         self.dir = dir.or_else(|| self.status_dir.clone()).unwrap_or_default();
         (self.instance, self.host) = (instance, host);
@@ -109,6 +114,14 @@ impl Location {
     /// An error unless the source directory is there.
     pub fn require_source(&self) -> Result<(), CliError> {
         if self.dir.is_dir() { Ok(()) } else { Err(CliError::NoSourceDirectory { path: self.dir.clone() }) }
+    }
+
+    /// An error unless `dir` has all manifests. What they do not mention would look like nobody's.
+    pub fn require_all_manifests(&self) -> Result<(), CliError> {
+        if self.is_scattered || self.state_dir().join(REPOSITORIES).is_dir() {
+            return Err(ConfigurationError::Sources.into());
+        }
+        self.require_source()
     }
 
     /// Whether a controller runs; `None` where that cannot be known, because the lock cannot be looked at or went away

@@ -139,6 +139,24 @@ fn a_configuration_is_run_and_found_again() {
 }
 
 #[test]
+fn what_judges_by_one_directory_does_not_judge_by_another() {
+    let place = Source::empty();
+    place.write(
+        "wharf.yaml",
+        "apiVersion: wharf/v1\nkind: ControllerConfiguration\nspec:\n  stateDir: state\n  statusDir: status\n  \
+         instance: shared\n  sources: [{name: a, directory: {path: a}}, {name: b, directory: {path: b}}]\n",
+    );
+    for path in ["a", "b", "status", "state"] {
+        fs::create_dir(place.path().join(path)).expect("made");
+    }
+    for arguments in [&["gc"][..], &["gc", "--confirm"]] {
+        let got = place.run(&[arguments, &["--config", "wharf.yaml"]].concat());
+        assert_eq!((got.code, got.stdout.as_str()), (1, ""), "{arguments:?}: {got:?}");
+        assert!(got.stderr.contains("looks at one directory by itself"), "{arguments:?}: {got:?}");
+    }
+}
+
+#[test]
 fn places_that_exclude_each_other_are_a_usage_error() {
     for arguments in [
         &["run", "x", "--git", "/x"][..],
