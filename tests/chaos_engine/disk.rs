@@ -31,6 +31,8 @@ async fn a_full_disk_stops_no_workspace_and_is_recovered_from() {
     let Some(trial) = Trial::new(&[]) else { return };
     let (state, statuses) = (disk.path().join("state"), disk.path().join("statuses"));
     let places = [
+        "--monitor-interval",
+        "0",
         "--host",
         &trial.proxy.host(),
         "--resync",

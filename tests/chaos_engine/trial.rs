@@ -66,9 +66,10 @@ impl Trial {
         }
     }
 
-    /// Starts a controller that reaches the engine through the proxy.
+    /// Starts a controller that reaches the engine through the proxy. It measures nothing: what is measured is written, be it in a moment in
+    /// which nothing should be.
     pub fn start(&self) -> Controller {
-        self.world.start(&["--host", &self.proxy.host(), "--resync", RESYNC])
+        self.world.start(&["--host", &self.proxy.host(), "--resync", RESYNC, "--monitor-interval", "0"])
     }
 
     /// Kills the engine, and with it whoever listens on its socket.
