@@ -4,6 +4,7 @@
 pub mod behaviour;
 mod error;
 pub mod git;
+mod options;
 pub mod origin;
 
 use std::fs::File;
