@@ -395,6 +395,10 @@ spec:
         assert_eq!((found.resync, found.monitor_interval), (Duration::from_secs(5), Duration::from_secs(1)));
         assert_eq!(found.retention.raw, Duration::from_secs(3 * 3600));
         assert_eq!(found.retention.day, Duration::from_secs(240 * 3600), "what the option leaves out");
+        assert_eq!(
+            run(&["--config", &file, "--monitor-interval", "0"]).expect("settings").monitor_interval,
+            Duration::ZERO
+        );
         assert_eq!((found.webhooks, found.max_deletes), (Some("/w".into()), MaxDeletes::Exactly(7)));
         assert_eq!(found.listen, Some(("127.0.0.1:1".parse().expect("valid"), "/k".into())));
         assert_eq!(

@@ -41,7 +41,7 @@ pub fn run(args: &DescribeArgs, printer: &mut Printer) -> Result<ExitCode, CliEr
     let chosen = args.location.read_or_say_why(&args.choice, printer)?;
     let now = Time::from(Timestamp::now());
     let text = if args.output.is_for_people() {
-        let page = |status| page(status, &args.location.dir, now, printer.colours());
+        let page = |status| page(status, args.location.manifests(), now, printer.colours());
         let pages: Vec<_> = chosen.workspaces.iter().map(page).collect();
         pages.join("\n\n")
     } else {
@@ -51,13 +51,17 @@ pub fn run(args: &DescribeArgs, printer: &mut Printer) -> Result<ExitCode, CliEr
     chosen.verdict()
 }
 
-fn page(workspace: &WorkspaceStatus, source: &Path, now: Time, colours: bool) -> String {
+fn page(workspace: &WorkspaceStatus, source: Option<&Path>, now: Time, colours: bool) -> String {
     let mut page = Page::new(colours);
     identity(&mut page, workspace, now);
     state(&mut page, workspace, now);
-    match declared::spec(workspace, source) {
-        Ok(spec) => page.text("Spec", &spec),
-        Err(why) => page.heading("Spec", &why.to_string()),
+    match source.map(|source| declared::spec(workspace, source)) {
+        Some(Ok(spec)) => page.text("Spec", &spec),
+        Some(Err(why)) => page.heading("Spec", &why.to_string()),
+        None => {
+            let manifest = &workspace.metadata.manifest;
+            page.heading("Spec", &format!("in {manifest}; `wharf get sources` says where its source is"));
+        }
     }
     page.table("Conditions", &conditions(&workspace.status, now));
     match &workspace.status.container {

@@ -116,11 +116,15 @@ impl Location {
         if self.dir.is_dir() { Ok(()) } else { Err(CliError::NoSourceDirectory { path: self.dir.clone() }) }
     }
 
+    /// The directory with all manifests, where there is one: they may come from a repository, or from several sources.
+    pub fn manifests(&self) -> Option<&Path> {
+        let has_repositories = self.state_dir().join(REPOSITORIES).is_dir();
+        (!self.is_scattered && !has_repositories).then_some(self.dir.as_path())
+    }
+
     /// An error unless `dir` has all manifests. What they do not mention would look like nobody's.
     pub fn require_all_manifests(&self) -> Result<(), CliError> {
-        if self.is_scattered || self.state_dir().join(REPOSITORIES).is_dir() {
-            return Err(ConfigurationError::Sources.into());
-        }
+        self.manifests().ok_or(ConfigurationError::Sources)?;
         self.require_source()
     }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::error::CliError;
-use crate::model::period::Period;
+use crate::model::period::{InvalidPeriod, Period};
 
 /// A path of the command line, from the root on.
 pub fn absolute(path: &Path) -> Result<PathBuf, CliError> {
@@ -21,4 +21,9 @@ pub fn period(text: &str) -> Result<Duration, String> {
 pub fn positive(text: &str) -> Result<Period, String> {
     let period = Period::from_str(text).map_err(|error| error.to_string())?;
     if period.duration().is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(period) }
+}
+
+/// A duration, or `0` for never.
+pub fn period_or_never(text: &str) -> Result<Period, String> {
+    if text == "0" { Ok(Period::from_secs(0)) } else { text.parse().map_err(|error: InvalidPeriod| error.to_string()) }
 }

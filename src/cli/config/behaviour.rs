@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::values::{period, positive};
+use crate::cli::values::{period, period_or_never, positive};
 use crate::metrics::Retention;
 use crate::model::configuration::RetentionSpec;
 use crate::model::period::Period;
@@ -31,7 +31,7 @@ pub struct Behaviour {
     pub concurrency: Option<usize>,
 
     /// How often to measure what workspaces use; `0`: never [default: 10s]
-    #[arg(long, value_name = "DURATION", help_heading = "Measuring")]
+    #[arg(long, value_name = "DURATION", value_parser = period_or_never, help_heading = "Measuring")]
     pub monitor_interval: Option<Period>,
 
     /// How long to keep the history of what workspaces use, such as `minute=12h,hour=7d` [default:
