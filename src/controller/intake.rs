@@ -133,7 +133,21 @@ fn owners(snapshot: &Snapshot, places: &Places, known: &Remembered<'_>) -> BTree
             }
         }
     }
+    for (name, owner) in &mut owners {
+        let Some(record) = known.get(name).filter(|record| rank(&record.manifest) < rank(owner)) else { continue };
+        // A mistake in a source that goes first gives its names, and with them its volumes, to nobody else.
+        if held_by_mistake(snapshot, places, name, record).is_some() {
+            owner.clone_from(&record.manifest);
+        }
+    }
     owners
+}
+
+/// Why a workspace that was not met may still be declared: something of its source cannot be read or understood.
+fn held_by_mistake(snapshot: &Snapshot, places: &Places, name: &Name, record: &Record) -> Option<(Reason, String)> {
+    let is_of_source = |path: &str| places.of(path).is_some_and(|(_, place)| place.name == record.source);
+    let mut files = snapshot.files.iter().filter(|(path, _)| is_of_source(path));
+    files.find_map(|(path, file)| could_declare(path, file, name, &record.manifest))
 }
 
 fn valid_name(document: &Document) -> Option<&Name> {
@@ -296,9 +310,7 @@ fn account_for_the_rest(intake: &mut Intake, snapshot: &Snapshot, places: &Place
         if is_met || intake.lost.contains_key(name) {
             continue;
         }
-        let is_of_source = |path: &str| places.of(path).is_some_and(|(_, place)| place.name == record.source);
-        let mut files = snapshot.files.iter().filter(|(path, _)| is_of_source(path));
-        match files.find_map(|(path, file)| could_declare(path, file, name, &record.manifest)) {
+        match held_by_mistake(snapshot, places, name, record) {
             Some(refusal) => drop(intake.refused.insert(name.clone(), refusal)),
             None => drop(intake.missing.insert(name.clone())),
         }
@@ -323,7 +335,9 @@ fn could_declare(path: &str, file: &SourceFile, name: &Name, manifest: &str) -> 
                     format!("{path} is empty and may have declared this workspace: write it anew, or remove it");
                 return Some((Reason::Invalid, message));
             }
-            (broken && (mentions || path == manifest)).then(|| {
+            let names_it = |it: &Document| it.outcome.is_err() && it.name.as_ref() == Some(name);
+            let is_named = documents.clone().any(names_it);
+            (is_named || broken && (mentions || path == manifest)).then(|| {
                 let errors = documents.filter_map(|it| it.outcome.as_ref().err()).flatten();
                 let errors: Vec<Diagnostic> = file.manifest.errors.iter().chain(errors).cloned().collect();
                 (Reason::Invalid, told(&errors))

@@ -94,6 +94,22 @@ async fn a_source_that_is_away_keeps_its_names() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_mistake_in_the_first_source_gives_no_name_away() {
+    let mut rig = two_sources(&[("one", "a"), ("two", "b")]).await;
+    let id = rig.id("wharf-a");
+    rig.put("two", "a", "image: evil:1");
+    rig.write("one/a.yaml", &manifest("a", "imaeg: debian:12"));
+    let refused = |rig: &Rig| rig.condition("one/a", ConditionType::Accepted).map(|it| it.reason.to_string());
+    rig.until("the mistake is told", |rig| refused(rig).as_deref() == Some("Invalid")).await;
+    rig.obscure("one/a.yaml", "permission denied");
+    rig.settle().await;
+    assert_eq!(rig.id("wharf-a"), id, "{}", rig.picture());
+    rig.delete("one/a.yaml");
+    rig.put("one", "c", SPEC);
+    rig.until("who withdraws it gives it away", |rig| rig.id("wharf-a") != id).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_is_suddenly_empty_is_guarded_by_itself() {
     let mut rig = two_sources(&[("one", "a"), ("one", "b"), ("two", "c")]).await;
     rig.delete("two/c.yaml");
