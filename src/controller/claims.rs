@@ -32,15 +32,16 @@ pub(super) struct Claim {
 }
 
 impl Claims {
-    /// Takes note of all that a workspace mounts, in place of what it did before. Returns why it may not, if it may not: then it holds nothing.
-    pub(super) fn take(&self, uid: &Uid, claims: &[Claim]) -> Option<String> {
+    /// Takes note of all that a workspace mounts, in place of what it did before. Returns why it may not, if it may not: then it holds nothing,
+    /// unless it runs already.
+    pub(super) fn take(&self, uid: &Uid, claims: &[Claim], runs: bool) -> Option<String> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.release(uid);
         for claim in claims {
             held.add(uid, claim);
         }
         let conflict = claims.iter().find_map(|claim| held.conflict(claim));
-        if conflict.is_some() {
+        if conflict.is_some() && !runs {
             held.release(uid);
         }
         conflict
@@ -99,7 +100,7 @@ mod tests {
             Some(path) => Claim { path: path.into(), writable: false },
             None => Claim { path: text.into(), writable: true },
         };
-        claims.take(&Uid::new(uid), &paths.iter().map(claim).collect::<Vec<_>>())
+        claims.take(&Uid::new(uid), &paths.iter().map(claim).collect::<Vec<_>>(), false)
     }
 
     #[test]
@@ -113,6 +114,17 @@ mod tests {
         assert_eq!(taken(&claims, "d", &["/p ro"]), None, "who may only read exchanges nothing");
         assert!(taken(&claims, "e", &["/q", "/q/x"]).is_some(), "nor by itself");
         assert_eq!(taken(&claims, "a", &["/p/a"]), None, "asked again");
+    }
+
+    #[test]
+    fn what_runs_writes_though_it_is_denied() {
+        let claims = Claims::default();
+        let [outer, inner] = ["/p", "/p/a"].map(|path| [Claim { path: path.into(), writable: true }]);
+        assert_eq!(claims.take(&Uid::new("inner"), &inner, true), None);
+        assert!(claims.take(&Uid::new("outer"), &outer, true).is_some());
+        assert!(claims.take(&Uid::new("inner"), &inner, true).is_some(), "neither begins anew while both run");
+        assert!(claims.take(&Uid::new("outer"), &outer, false).is_some());
+        assert_eq!(claims.take(&Uid::new("inner"), &inner, true), None, "it has ended");
     }
 
     #[test]

@@ -277,7 +277,7 @@ async fn perform<E: Engine>(
 /// Judges a workspace once more, right before a container of it is made or begins a run: since the pass looked, a directory of it may have
 /// been exchanged for a link.
 async fn admit<E: Engine>(job: &Job, tools: &Tools<E>, place: &mut Place) -> Result<(), ExecutionError> {
-    match denied(tools, place, &tools.subject(job)).await {
+    match denied(tools, place, &tools.subject(job), false).await {
         Some(denied) => Err(ExecutionError::Denied(denied.message)),
         None => Ok(()),
     }

@@ -38,7 +38,13 @@ pub(super) async fn project_dir<E: Engine>(tools: &Tools<E>, place: &mut Place, 
 }
 
 /// What policies deny of a workspace now: its paths may lead elsewhere than they did. Where they cannot be looked up, they are what they say.
-pub(super) async fn denied<E: Engine>(tools: &Tools<E>, place: &mut Place, subject: &Subject) -> Option<Denied> {
+/// `runs`: whether a container of it does, which goes on with its mounts whatever comes of this.
+pub(super) async fn denied<E: Engine>(
+    tools: &Tools<E>,
+    place: &mut Place,
+    subject: &Subject,
+    runs: bool,
+) -> Option<Denied> {
     let paths = tools.admission.host_paths(subject);
     if paths.is_empty() || !tools.shares_files() {
         return tools.admission.judge(subject, &as_written(paths));
@@ -46,10 +52,13 @@ pub(super) async fn denied<E: Engine>(tools: &Tools<E>, place: &mut Place, subje
     // What does not answer is not looked up, and what is not looked up is denied.
     let resolved: Resolved = on_disk(tools, place, move |disk| resolve(disk, paths)).await.unwrap_or_default();
     let denied = tools.admission.judge(subject, &resolved);
-    denied.or_else(|| {
-        let message = tools.claims.take(&subject.uid, &claims(subject, &resolved))?;
-        Some(Denied { message, stop: false })
-    })
+    let conflict = if denied.is_none() || runs {
+        tools.claims.take(&subject.uid, &claims(subject, &resolved), runs)
+    } else {
+        tools.claims.release(&subject.uid);
+        None
+    };
+    denied.or_else(|| Some(Denied { message: conflict?, stop: false }))
 }
 
 /// What a workspace mounts of the host, by where it really is.

@@ -265,8 +265,13 @@ async fn observe<E: Engine>(
         network_lost: job.network_lost.clone(),
         secrets: secrets(job, tools, place, &subject.container).await,
         volumes: doomed_volumes(job, tools, place).await?,
-        denied: if job.goal == Goal::Keep { denied(tools, place, subject).await } else { None },
+        denied: if job.goal == Goal::Keep { denied(tools, place, subject, runs(seen)).await } else { None },
     })
+}
+
+fn runs(seen: &[Seen]) -> bool {
+    let is_down = |state| matches!(state, ContainerState::Created | ContainerState::Exited | ContainerState::Dead);
+    seen.iter().any(|it| !is_down(it.detail.state))
 }
 
 /// To make it, a network must be known to be there; to remove it, it is enough that nothing is known.
